@@ -1,0 +1,30 @@
+// Time as an argument. Decisions take `now`; drivers take a Clock; only this file, main.ts and daemon.ts touch the real one.
+import { performance } from 'node:perf_hooks'
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Clock {
+  /** Wall time, in ms since 1970. Jumps when an administrator sets the clock: for display and for what is kept on disk. */
+  now(): number
+  /** Milliseconds from an arbitrary origin that never jump: for timeouts and durations. */
+  monotonic(): number
+  /** Calls `run` once, after `ms`. The process does not stay alive for it. */
+  after(ms: number, run: () => void): Timer
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, run) {
+    const timeout = setTimeout(run, ms)
+    timeout.unref()
+    return { cancel: () => clearTimeout(timeout) }
+  }
+}
+
+/** Resolves after `ms` on this clock. */
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve))
+}

@@ -1,0 +1,42 @@
+import { type Clock, type Timer } from '../../server/clock.ts'
+
+/** A clock that moves only when a test says so. */
+export class FakeClock implements Clock {
+  #now: number
+  #pending: { at: number; run: () => void }[] = []
+
+  constructor(now = Date.UTC(2026, 0, 1)) {
+    this.#now = now
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  monotonic(): number {
+    return this.#now
+  }
+
+  after(ms: number, run: () => void): Timer {
+    const entry = { at: this.#now + ms, run }
+    this.#pending.push(entry)
+    return {
+      cancel: () => {
+        this.#pending = this.#pending.filter((other) => other !== entry)
+      }
+    }
+  }
+
+  /** Moves time on by `ms`, running what falls due, in order. */
+  advance(ms: number): void {
+    const end = this.#now + ms
+    for (;;) {
+      const next = this.#pending.filter((entry) => entry.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#pending = this.#pending.filter((entry) => entry !== next)
+      this.#now = Math.max(this.#now, next.at)
+      next.run()
+    }
+    this.#now = end
+  }
+}
