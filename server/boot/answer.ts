@@ -1,0 +1,54 @@
+// What DHCP asks of the boot decision, and what it is told. DHCP turns an answer into options and header fields.
+import { type Ipv4 } from '../net/ipv4.ts'
+import { type Client } from './model.ts'
+
+/** What the subnet and the reservation say of a client's address: what the kernel's `ip=` argument needs besides it. */
+export interface NetworkFacts {
+  readonly netmask: Ipv4
+  readonly router: Ipv4 | undefined
+  readonly dns: readonly Ipv4[]
+  readonly ntp: readonly Ipv4[]
+  readonly hostname: string | undefined
+}
+
+/** PXELINUX's own options (RFC 5071): 209, 210 and 211. */
+export interface PxelinuxOptions {
+  /** Relative to `pathPrefix`. */
+  readonly configFile: string
+  readonly pathPrefix: string
+  readonly rebootTimeSeconds: number
+}
+
+export type BootAnswer =
+  | {
+      readonly kind: 'boot'
+      /** A TFTP name, or a URL for stages `http-boot` and `ipxe`. */
+      readonly bootfile: string
+      readonly nextServer: Ipv4
+      /** The client is UEFI HTTP boot and wants option 60 = `HTTPClient`. */
+      readonly httpClient: boolean
+      /** The whole kernel command line, for option 224. */
+      readonly kernelArguments: string | undefined
+      /** Option 17. */
+      readonly rootPath: string | undefined
+      readonly pxelinux: PxelinuxOptions | undefined
+      /** The group's and the host's raw options, by code. */
+      readonly dhcpOptions: ReadonlyMap<number, Uint8Array>
+    }
+  | {
+      /** Boots from its own disk, runs already, or is of an architecture that no loader serves: no boot options. */
+      readonly kind: 'none'
+      /** Of the boot that is under way, for an initramfs that asks by DHCP. */
+      readonly kernelArguments?: string | undefined
+      readonly rootPath?: string | undefined
+      readonly dhcpOptions: ReadonlyMap<number, Uint8Array>
+    }
+
+export interface BootAnswers {
+  /**
+   * What this client boots, told by the server at `server`.
+   *
+   * @param network undefined in proxy mode, where the address is somebody else's to give
+   */
+  answer(client: Client, server: Ipv4, network: NetworkFacts | undefined): BootAnswer
+}
