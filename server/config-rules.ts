@@ -1,0 +1,77 @@
+// What a schema can't say: how one setting bounds another.
+import { type Config, type ServedSubnet } from './config-schema.ts'
+import { broadcastAddress, contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from './net/ipv4.ts'
+
+export type Path = readonly (string | number)[]
+
+export interface Mistake {
+  readonly path: Path
+  readonly message: string
+}
+
+export function subnetMistakes(served: ServedSubnet, path: Path): readonly Mistake[] {
+  const { subnet, pools, router } = served
+  const mistakes: Mistake[] = []
+  const complain = (at: Path, message: string) => mistakes.push({ path: [...path, ...at], message })
+
+  for (const [i, pool] of pools.entries()) {
+    for (const end of ['from', 'to'] as const) {
+      if (!isHost(subnet, pool[end])) {
+        complain(['pools', i, end], `${formatIpv4(pool[end])} is not a host address of ${formatSubnet(subnet)}`)
+      }
+    }
+    if (pool.from > pool.to) {
+      complain(['pools', i], `from (${formatIpv4(pool.from)}) comes after to (${formatIpv4(pool.to)})`)
+    }
+    const earlier = pools.findIndex((other, j) => j < i && pool.from <= other.to && other.from <= pool.to)
+    if (earlier !== -1) complain(['pools', i], `overlaps pools[${earlier}]`)
+  }
+  if (router !== undefined && !isHost(subnet, router)) {
+    complain(['router'], `${formatIpv4(router)} is not a host address of ${formatSubnet(subnet)}`)
+  }
+  return mistakes
+}
+
+export function dhcpMistakes({ mode, subnets, interfaces }: Config['dhcp']): readonly Mistake[] {
+  const mistakes: Mistake[] = []
+  if (mode === 'authoritative' && subnets.length === 0) {
+    mistakes.push({ path: ['dhcp', 'subnets'], message: 'mode authoritative needs at least one subnet' })
+  }
+  for (const [i, { subnet }] of subnets.entries()) {
+    const earlier = subnets.findIndex((other, j) => j < i && overlap(other.subnet, subnet))
+    if (earlier === -1) continue
+    mistakes.push({
+      path: ['dhcp', 'subnets', i, 'subnet'],
+      message: `${formatSubnet(subnet)} overlaps dhcp.subnets[${earlier}]`
+    })
+  }
+  for (const [i, name] of interfaces.entries()) {
+    if (interfaces.indexOf(name) < i) {
+      mistakes.push({ path: ['dhcp', 'interfaces', i], message: `${name} is named twice` })
+    }
+  }
+  return mistakes
+}
+
+/** Two faces on one TCP port clash when one of them listens on every address, or both on the same. */
+export function httpMistakes({ boot, admin }: Config['http']): readonly Mistake[] {
+  const sameAddress = boot.address === admin.address || [boot.address, admin.address].includes('0.0.0.0')
+  if (boot.port === 0 || boot.port !== admin.port || !sameAddress) return []
+  return [{ path: ['http', 'admin', 'port'], message: `port ${admin.port} is the boot face's already` }]
+}
+
+/** DHCP and TFTP are both UDP. */
+export function udpMistakes(dhcp: Config['dhcp'], tftp: Config['tftp']): readonly Mistake[] {
+  if (dhcp.mode === 'off' || !tftp.enabled || ![67, 4011].includes(tftp.port)) return []
+  return [{ path: ['tftp', 'port'], message: `port ${tftp.port} is DHCP's already` }]
+}
+
+function isHost(subnet: Subnet, address: Ipv4): boolean {
+  if (!contains(subnet, address)) return false
+  // RFC 3021: a /31 has no network and no broadcast address.
+  return subnet.prefix >= 31 || (address !== subnet.network && address !== broadcastAddress(subnet))
+}
+
+function overlap(a: Subnet, b: Subnet): boolean {
+  return a.prefix <= b.prefix ? contains(a, b.network) : contains(b, a.network)
+}

@@ -1,0 +1,103 @@
+// The configuration's shape: one schema is the type, the validation and the defaults.
+import Type, { type StaticDecode } from 'typebox'
+import { LOADERS } from './boot/model.ts'
+import { formatIpv4, formatSubnet, parseIpv4, parseSubnet } from './net/ipv4.ts'
+
+/** Text that `parse` understands; decoded to what it makes of it. */
+function parsed<T>(what: string, parse: (value: string) => T | undefined, format: (value: T) => string) {
+  const text = Type.Refine(
+    Type.String(),
+    (value) => parse(value) !== undefined,
+    () => `must be ${what}`
+  )
+  return Type.Codec(text)
+    .Decode((value): T => {
+      const decoded = parse(value)
+      if (decoded === undefined) throw new RangeError(`${value} must be ${what}`)
+      return decoded
+    })
+    .Encode(format)
+}
+
+const Address = parsed('an IPv4 address, like 192.168.77.1', parseIpv4, formatIpv4)
+const Network = parsed('a network without host bits, like 192.168.77.0/24', parseSubnet, formatSubnet)
+const ListenAddress = (address: string) => Type.String({ format: 'ipv4', default: address })
+/** Port 0 lets the kernel choose: for tests. */
+const Port = (port: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: port })
+
+const closed = { additionalProperties: false } as const
+const section = { additionalProperties: false, default: {} } as const
+
+const RawDhcpOptions = Type.Refine(
+  Type.Record(Type.String(), Type.String({ pattern: '^([0-9a-fA-F]{2})+$' })),
+  (options) => Object.keys(options).every((code) => /^\d+$/.test(code) && Number(code) >= 1 && Number(code) <= 254),
+  () => 'must name DHCP options by number, 1 to 254'
+)
+
+export const ServedSubnetSchema = Type.Object(
+  {
+    subnet: Network,
+    pools: Type.Array(Type.Object({ from: Address, to: Address }, closed), { default: [] }),
+    router: Type.Optional(Address),
+    dns: Type.Array(Address, { default: [] }),
+    ntp: Type.Array(Address, { default: [] }),
+    domain: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    mtu: Type.Optional(Type.Integer({ minimum: 576, maximum: 65_535 })),
+    routes: Type.Array(Type.Object({ to: Network, via: Address }, closed), { default: [] }),
+    leaseTimeSeconds: Type.Integer({ minimum: 60, maximum: 31_536_000, default: 43_200 }),
+    options: Type.Optional(RawDhcpOptions)
+  },
+  closed
+)
+export type ServedSubnet = StaticDecode<typeof ServedSubnetSchema>
+
+export const ConfigSchema = Type.Object(
+  {
+    stateDir: Type.String({ minLength: 1, default: '../var' }),
+    log: Type.Object(
+      { level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }) },
+      section
+    ),
+    dhcp: Type.Object(
+      {
+        mode: Type.Enum(['authoritative', 'proxy', 'off'], { default: 'proxy' }),
+        interfaces: Type.Array(Type.String({ minLength: 1, maxLength: 15 }), { default: [] }),
+        kernelArgumentsOption: Type.Integer({ minimum: 128, maximum: 254, default: 224 }),
+        subnets: Type.Array(ServedSubnetSchema, { default: [] })
+      },
+      section
+    ),
+    tftp: Type.Object(
+      {
+        enabled: Type.Boolean({ default: true }),
+        address: ListenAddress('0.0.0.0'),
+        port: Port(69)
+      },
+      section
+    ),
+    http: Type.Object(
+      {
+        boot: Type.Object({ address: ListenAddress('0.0.0.0'), port: Port(80) }, section),
+        admin: Type.Object({ address: ListenAddress('127.0.0.1'), port: Port(8070) }, section)
+      },
+      section
+    ),
+    images: Type.Object({ store: Type.String({ minLength: 1, default: '../images/store' }) }, section),
+    boot: Type.Object(
+      {
+        unknownMachines: Type.Enum(['default-group', 'local'], { default: 'default-group' }),
+        defaultGroup: Type.String({ minLength: 1, default: 'default' }),
+        loaders: Type.Object(
+          {
+            'x86-bios': Type.Enum([...LOADERS], { default: 'ipxe' }),
+            'x64-uefi': Type.Enum([...LOADERS], { default: 'grub' })
+          },
+          section
+        )
+      },
+      section
+    )
+  },
+  closed
+)
+export type Config = StaticDecode<typeof ConfigSchema>

@@ -1,0 +1,142 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import t from 'tap'
+import {
+  ConfigError,
+  configFrom,
+  EXAMPLE_CONFIG_PATH,
+  loadConfig,
+  makeConfigFromExample,
+  parseConfig
+} from '../../server/config.ts'
+import { parseIpv4, parseSubnet } from '../../server/net/ipv4.ts'
+
+function mistakesOf(text: string): readonly string[] {
+  try {
+    parseConfig(text, 'rootcast.yaml')
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    t.equal(error.code, 'CONFIG_INVALID')
+    return error.mistakes.map(({ path, line, message }) => `${line} ${path}: ${message}`)
+  }
+}
+
+t.test('the example is the embedded defaults, written out', async (t) => {
+  const example = await loadConfig(EXAMPLE_CONFIG_PATH)
+  t.strictSame(example, configFrom({}))
+})
+
+t.test('the settings without default in the example are valid as they stand', async (t) => {
+  const text = await readFile(EXAMPLE_CONFIG_PATH, 'utf8')
+  const uncommented = text.replace('  subnets: []\n', '').replaceAll('#~', '')
+  const { dhcp } = parseConfig(uncommented, EXAMPLE_CONFIG_PATH)
+  t.match(dhcp.subnets, [
+    {
+      subnet: parseSubnet('192.168.77.0/24'),
+      pools: [{ from: parseIpv4('192.168.77.100'), to: parseIpv4('192.168.77.199') }],
+      routes: [{ to: parseSubnet('10.20.0.0/16'), via: parseIpv4('192.168.77.254') }],
+      options: { 42: 'c0a84d01' }
+    }
+  ])
+})
+
+t.test('an empty file is a valid one', async (t) => {
+  t.strictSame(parseConfig('', EXAMPLE_CONFIG_PATH), configFrom({}))
+})
+
+t.test('three mistakes are three reports, each with its line and path', async (t) => {
+  const text = `stateDir: var
+dchp:
+  mode: proxy
+dhcp:
+  mode: authoritative
+  subnets:
+    - subnet: 10.0.0.0/24
+      pools:
+        - from: 10.0.0.10
+          to: 10.0.1.20
+tftp:
+  port: sixty-nine
+`
+  t.strictSame(mistakesOf(text), [
+    '2 dchp: unknown key; known here: stateDir, log, dhcp, tftp, http, images, boot',
+    '10 dhcp.subnets[0].pools[0].to: 10.0.1.20 is not a host address of 10.0.0.0/24',
+    '12 tftp.port: must be integer'
+  ])
+})
+
+t.test('more mistakes than the validator reports by itself', async (t) => {
+  const text = Array.from({ length: 30 }, (_, i) => `key${i}: 1\n`).join('')
+  t.equal(mistakesOf(text).length, 30)
+})
+
+const cases: Record<string, readonly [text: string, expected: readonly string[]]> = {
+  'a key given twice': ['log: {}\nlog: {}\n', ['2 : Map keys must be unique']],
+  'not a mapping': ['- a\n', ['undefined : must be object']],
+  'an unknown mode': ['dhcp:\n  mode: server\n', ['2 dhcp.mode: must be one of authoritative, proxy, off']],
+  'no subnet to be authoritative for': [
+    'dhcp:\n  mode: authoritative\n',
+    ['1 dhcp.subnets: mode authoritative needs at least one subnet']
+  ],
+  'host bits in a network': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.1/24\n',
+    ['3 dhcp.subnets[0].subnet: must be a network without host bits, like 192.168.77.0/24']
+  ],
+  'a missing subnet': ['dhcp:\n  subnets:\n    - router: 10.0.0.1\n', ['3 dhcp.subnets[0].subnet: is missing']],
+  'a pool the wrong way round': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      pools:\n        - { from: 10.0.0.9, to: 10.0.0.3 }\n',
+    ['5 dhcp.subnets[0].pools[0]: from (10.0.0.9) comes after to (10.0.0.3)']
+  ],
+  'a pool with the broadcast address': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      pools:\n        - { from: 10.0.0.9, to: 10.0.0.255 }\n',
+    ['5 dhcp.subnets[0].pools[0].to: 10.0.0.255 is not a host address of 10.0.0.0/24']
+  ],
+  'pools that overlap': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      pools:\n        - { from: 10.0.0.3, to: 10.0.0.9 }\n        - { from: 10.0.0.9, to: 10.0.0.12 }\n',
+    ['6 dhcp.subnets[0].pools[1]: overlaps pools[0]']
+  ],
+  'subnets that overlap': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/16\n    - subnet: 10.0.3.0/24\n',
+    ['4 dhcp.subnets[1].subnet: 10.0.3.0/24 overlaps dhcp.subnets[0]']
+  ],
+  'a router elsewhere': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      router: 10.0.1.1\n',
+    ['4 dhcp.subnets[0].router: 10.0.1.1 is not a host address of 10.0.0.0/24']
+  ],
+  'an option by name': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      options: { ntp: "00" }\n',
+    ['4 dhcp.subnets[0].options: must name DHCP options by number, 1 to 254']
+  ],
+  'an interface twice': ['dhcp:\n  interfaces: [eth0, eth0]\n', ['2 dhcp.interfaces[1]: eth0 is named twice']],
+  'both faces on one port': [
+    'http:\n  boot: { port: 8070 }\n',
+    ["1 http.admin.port: port 8070 is the boot face's already"]
+  ],
+  'TFTP on a DHCP port': ['tftp:\n  port: 67\n', ["2 tftp.port: port 67 is DHCP's already"]]
+}
+
+for (const [name, [text, expected]] of Object.entries(cases)) {
+  t.test(name, async (t) => t.strictSame(mistakesOf(text), expected))
+}
+
+t.test('relative paths count from the directory of the file', async (t) => {
+  const config = parseConfig('stateDir: state\nimages: { store: /srv/images }\n', '/etc/rootcast/rootcast.yaml')
+  t.equal(config.stateDir, '/etc/rootcast/state')
+  t.equal(config.images.store, '/srv/images')
+})
+
+t.test('files', async (t) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'rootcast-config-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const file = path.join(dir, 'rootcast.yaml')
+
+  await t.rejects(loadConfig(file), { code: 'CONFIG_NOT_FOUND' })
+  await t.rejects(loadConfig(dir), { code: 'CONFIG_UNREADABLE' })
+  t.equal(await makeConfigFromExample(file), true)
+  t.equal((await loadConfig(file)).dhcp.mode, 'proxy')
+  await writeFile(file, 'dhcp: { mode: off }\n')
+  t.equal(await makeConfigFromExample(file), false, 'what is there stays')
+  t.equal((await loadConfig(file)).dhcp.mode, 'off')
+})
