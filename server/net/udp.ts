@@ -1,0 +1,121 @@
+// UDP sockets as the wire engines want them: bound at once, errors as values, nothing thrown from a callback.
+import dgram from 'node:dgram'
+import { isIPv6 } from 'node:net'
+
+export interface Peer {
+  readonly address: string
+  readonly port: number
+}
+
+/** A socket that speaks to one peer alone; the kernel turns away everybody else's datagrams. */
+export interface UdpChannel {
+  /** Sends `bytes` from `start` to `end` as datagrams of `segmentBytes`, of which the last may be shorter. */
+  send(bytes: Buffer, start: number, end: number, segmentBytes: number): void
+  close(): void
+}
+
+export interface ChannelOptions {
+  readonly localAddress: string
+  readonly peer: Peer
+  /** Rejects nothing and throws nothing: what it throws is a bug, told to `onError`. */
+  onDatagram(datagram: Buffer): void
+  /** `ECONNREFUSED`: nobody listens at the peer's port any more. */
+  onError(error: NodeJS.ErrnoException): void
+}
+
+export interface UdpListener {
+  readonly address: string
+  readonly port: number
+  sendTo(bytes: Buffer, peer: Peer): void
+  close(): Promise<void>
+}
+
+export interface ListenerOptions {
+  readonly address: string
+  readonly port: number
+  readonly receiveBufferBytes: number
+  onDatagram(datagram: Buffer, peer: Peer): void
+  onError(error: NodeJS.ErrnoException): void
+}
+
+/** Rejects with the kernel's error: EADDRINUSE, EADDRNOTAVAIL, EACCES. */
+export async function openListener(options: ListenerOptions): Promise<UdpListener> {
+  const socket = createSocket(options.address)
+  socket.on('message', (datagram, peer) => options.onDatagram(datagram, peer))
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
+      socket.off('error', reject)
+      resolve()
+    })
+  })
+  socket.on('error', options.onError)
+  attempt(() => socket.setRecvBufferSize(options.receiveBufferBytes)) // the kernel may allow less
+  return {
+    address: options.address,
+    port: socket.address().port,
+    // With a callback, or a failed send would be an `error` event of the listener.
+    sendTo: (bytes, peer) =>
+      attempt(() => socket.send(bytes, peer.port, peer.address, (error) => error && options.onError(error))),
+    close: () => closed(socket)
+  }
+}
+
+/** Bound to `localAddress` and a port that the kernel picks. Rejects with the kernel's error: EMFILE, ENETUNREACH. */
+export async function openChannel(options: ChannelOptions): Promise<UdpChannel> {
+  const socket = createSocket(options.localAddress)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ address: options.localAddress, port: 0, exclusive: true }, () =>
+        socket.connect(options.peer.port, options.peer.address, (error?: Error) => (error ? reject(error) : resolve()))
+      )
+    })
+  } catch (error) {
+    attempt(() => socket.close())
+    throw error
+  }
+  socket.removeAllListeners('error')
+  socket.on('error', options.onError)
+  socket.on('message', options.onDatagram)
+  let open = true
+  return {
+    send(bytes, start, end, segmentBytes) {
+      if (!open) return
+      attempt(() => {
+        for (let at = start; at < end; at += segmentBytes) socket.send(bytes, at, Math.min(segmentBytes, end - at))
+      })
+    },
+    close() {
+      if (!open) return
+      open = false
+      attempt(() => socket.close())
+    }
+  }
+}
+
+function createSocket(address: string): dgram.Socket {
+  return dgram.createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: literalAddress })
+}
+
+/** Addresses come as literals: no resolver, no waiting, no thread. */
+const literalAddress: NonNullable<dgram.SocketOptions['lookup']> = (address, _options, callback) =>
+  callback(null, address, isIPv6(address) ? 6 : 4)
+
+function closed(socket: dgram.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    try {
+      socket.close(() => resolve())
+    } catch {
+      resolve() // closed already
+    }
+  })
+}
+
+function attempt(run: () => void): void {
+  try {
+    run()
+  } catch {
+    // The socket is closed, or the kernel refuses a wish: the datagram is lost, as datagrams may be.
+  }
+}

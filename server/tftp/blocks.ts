@@ -1,0 +1,152 @@
+// The bytes of transfers in flight, ready for the wire and shared: every client that asks for the same file with the same
+// block size gets the very same datagrams, so a slab of them is read and laid out once for all.
+import { DATA_HEADER_BYTES, writeDataHeader } from './packet.ts'
+
+/** Bytes that can be read at any position; files, text bodies and their netascii views. */
+export interface ByteSource {
+  readonly sizeBytes: number
+  /** Fills `into` from `position`; rejects when the source has become shorter. */
+  read(into: Buffer, position: number): Promise<void>
+}
+
+/** A run of consecutive blocks as datagrams, end to end: header, data, header, data … */
+export interface Slab {
+  readonly firstBlock: number
+  readonly lastBlock: number
+  readonly bytes: Buffer
+}
+
+const DEFAULT_SLAB_BYTES = 128 * 1024
+const DEFAULT_BUDGET_BYTES = 48 * 1024 * 1024
+
+/** Slabs of all files, the least recently used go first. */
+export class SlabCache {
+  readonly slabBytes: number
+  readonly #budgetBytes: number
+  readonly #slabs = new Map<Slab, BlockReader>()
+  #usedBytes = 0
+
+  constructor(limits: { readonly budgetBytes?: number; readonly slabBytes?: number } = {}) {
+    this.#budgetBytes = limits.budgetBytes ?? DEFAULT_BUDGET_BYTES
+    this.slabBytes = limits.slabBytes ?? DEFAULT_SLAB_BYTES
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  touch(slab: Slab, owner: BlockReader): void {
+    if (!this.#slabs.delete(slab)) this.#usedBytes += slab.bytes.length
+    this.#slabs.set(slab, owner)
+    for (const [oldest, itsOwner] of this.#slabs) {
+      if (this.#usedBytes <= this.#budgetBytes || oldest === slab) return
+      this.drop(oldest)
+      itsOwner.forget(oldest)
+    }
+  }
+
+  drop(slab: Slab): void {
+    if (this.#slabs.delete(slab)) this.#usedBytes -= slab.bytes.length
+  }
+}
+
+/** One source cut in blocks of one size. Block 1 is the first. */
+export class BlockReader {
+  readonly blksize: number
+  /** With the short or empty one at the end. */
+  readonly blocks: number
+  readonly #source: ByteSource
+  readonly #cache: SlabCache
+  readonly #blocksPerSlab: number
+  readonly #slabs = new Map<number, Slab>()
+  readonly #loading = new Map<number, Promise<Slab>>()
+  #newest: Slab | undefined
+
+  constructor(source: ByteSource, blksize: number, cache: SlabCache) {
+    this.#source = source
+    this.blksize = blksize
+    this.#cache = cache
+    this.blocks = Math.floor(source.sizeBytes / blksize) + 1
+    this.#blocksPerSlab = Math.max(1, Math.floor(cache.slabBytes / blksize))
+  }
+
+  get sizeBytes(): number {
+    return this.#source.sizeBytes
+  }
+
+  get packetBytes(): number {
+    return this.blksize + DATA_HEADER_BYTES
+  }
+
+  /** Undefined when it must be loaded first. */
+  peek(block: number): Slab | undefined {
+    const slab = this.#slabs.get(this.#slabIndex(block))
+    if (slab && slab !== this.#newest) {
+      this.#newest = slab // clients that go together touch the cache once a slab, not once a window
+      this.#cache.touch(slab, this)
+    }
+    return slab
+  }
+
+  /** Clients that want the same slab at once cause one read. */
+  load(block: number): Promise<Slab> {
+    const index = this.#slabIndex(block)
+    const present = this.#slabs.get(index)
+    if (present) return Promise.resolve(present)
+    const underWay = this.#loading.get(index)
+    if (underWay) return underWay
+    const loading = this.#read(index).finally(() => this.#loading.delete(index))
+    this.#loading.set(index, loading)
+    return loading
+  }
+
+  /** Reads on behind the caller's back; a failure shows when the block is really wanted. */
+  prefetch(block: number): void {
+    if (block > this.blocks || this.#slabs.has(this.#slabIndex(block))) return
+    this.load(block).catch(() => undefined)
+  }
+
+  /** The cache has let this one go. */
+  forget(slab: Slab): void {
+    this.#slabs.delete(this.#slabIndex(slab.firstBlock))
+    if (this.#newest === slab) this.#newest = undefined
+  }
+
+  /** Nobody reads here any more. */
+  clear(): void {
+    for (const slab of this.#slabs.values()) this.#cache.drop(slab)
+    this.#slabs.clear()
+    this.#newest = undefined
+  }
+
+  #slabIndex(block: number): number {
+    return Math.floor((block - 1) / this.#blocksPerSlab)
+  }
+
+  async #read(index: number): Promise<Slab> {
+    const firstBlock = index * this.#blocksPerSlab + 1
+    const lastBlock = Math.min(this.blocks, firstBlock + this.#blocksPerSlab - 1)
+    const position = (firstBlock - 1) * this.blksize
+    const dataBytes = Math.min(this.sizeBytes, lastBlock * this.blksize) - position
+    const count = lastBlock - firstBlock + 1
+    // Not from Node's pool, and never reused: a datagram may wait in the socket's queue after the slab is forgotten.
+    const bytes = Buffer.allocUnsafeSlow(dataBytes + count * DATA_HEADER_BYTES)
+    await this.#source.read(bytes.subarray(count * DATA_HEADER_BYTES), position)
+    layOut(bytes, firstBlock, count, this.blksize)
+    const slab = { firstBlock, lastBlock, bytes }
+    this.#slabs.set(index, slab)
+    this.#cache.touch(slab, this)
+    return slab
+  }
+}
+
+/** Spreads the data, which lies at the end of `bytes`, into datagrams. Each block moves towards the front, so none is overrun. */
+function layOut(bytes: Buffer, firstBlock: number, count: number, blksize: number): void {
+  const dataStart = count * DATA_HEADER_BYTES
+  for (let i = 0; i < count; i++) {
+    const from = dataStart + i * blksize
+    const to = i * (blksize + DATA_HEADER_BYTES) + DATA_HEADER_BYTES
+    bytes.copyWithin(to, from, Math.min(from + blksize, bytes.length))
+    writeDataHeader(bytes, to - DATA_HEADER_BYTES, firstBlock + i)
+  }
+}

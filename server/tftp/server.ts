@@ -1,0 +1,484 @@
+// The TFTP server: one listening socket per local address, one connected socket per transfer, nothing but reads.
+import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
+import { type Clock } from '../clock.ts'
+import { type Log } from '../log.ts'
+import { localAddresses, mtuOf } from '../net/interfaces.ts'
+import { parseIpv4 } from '../net/ipv4.ts'
+import { openChannel, openListener, type Peer, type UdpListener } from '../net/udp.ts'
+import { MalformedPacket } from '../wire/cursor.ts'
+import { Admission, type AdmissionLimits } from './admission.ts'
+import { SlabCache } from './blocks.ts'
+import { normaliseName, type RequestedName } from './names.ts'
+import { decodeTftp, ErrorCode, encodeError, encodeOack, type TftpRequest } from './packet.ts'
+import { Session, type SessionEnd, type TransferCounters } from './session.ts'
+import { type Lease, Sources } from './source.ts'
+import { blksizeForMtu, negotiate, type Terms } from './terms.ts'
+import { type TransferTerms } from './transfer.ts'
+
+export interface TftpLimits extends AdmissionLimits {
+  /** The largest block granted; undefined: what travels unfragmented on the card that was asked. */
+  readonly maxBlksize: number | undefined
+  readonly maxWindowsize: number
+  /** Until the round trip is known; a client's `timeout` option takes its place. */
+  readonly initialTimeoutMs: number
+  /** The floor of the retransmission timer. */
+  readonly minTimeoutMs: number
+  /** The floor for clients that break on a doubled block (see `isFragile`). */
+  readonly fragileMinTimeoutMs: number
+  readonly maxTimeoutMs: number
+  readonly giveUpAfterMs: number
+  readonly minTries: number
+  /** Datagrams kept ready for all transfers together. */
+  readonly cacheBytes: number
+  readonly progressEveryMs: number
+}
+
+export const DEFAULT_TFTP_LIMITS: TftpLimits = {
+  maxBlksize: undefined,
+  maxWindowsize: 64,
+  maxTransfers: 1024,
+  maxTransfersPerSource: 256,
+  requestsPerSecond: 500,
+  requestBurst: 1000,
+  initialTimeoutMs: 1000,
+  minTimeoutMs: 20,
+  fragileMinTimeoutMs: 1000,
+  maxTimeoutMs: 4000,
+  giveUpAfterMs: 15_000,
+  minTries: 5,
+  cacheBytes: 48 * 1024 * 1024,
+  progressEveryMs: 1000
+}
+
+export interface TftpOptions {
+  /** Local addresses, as literals; `0.0.0.0` means each that the machine has now. An answer leaves from the one that was asked: PXELINUX takes no other. */
+  readonly addresses: readonly string[]
+  /** 0: the kernel picks one for the first address, and the others use the same. */
+  readonly port: number
+  readonly resolve: Resolve
+  readonly report: (report: TransferReport) => void
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits?: Partial<TftpLimits> | undefined
+  /** Clients whose loader breaks on a doubled DATA block (Raspberry Pi 4): nothing is sent twice within a second. */
+  readonly isFragile?: ((client: Peer, name: string) => boolean) | undefined
+}
+
+export type DropReason =
+  | 'malformed'
+  | 'not-a-request'
+  | 'port-zero'
+  | 'too-fast'
+  | 'too-many-transfers'
+  | 'too-many-from-source'
+  | 'internal'
+
+/** Readable at any time; only the server writes. */
+export interface TftpCounters extends TransferCounters {
+  requests: number
+  transfersInFlight: number
+  transfersOk: number
+  transfersFailed: number
+  /** Ended by the client before it took any data: probes for size or existence. */
+  probes: number
+  readonly drops: Record<DropReason, number>
+  /** ERROR packets sent in answer to requests, by code. */
+  readonly errors: Record<number, number>
+}
+
+export interface TftpServer {
+  readonly port: number
+  readonly counters: Readonly<TftpCounters>
+  /** Files open now. */
+  readonly openFiles: number
+  /** Stops listening, tells clients that are being served, and frees everything. */
+  close(): Promise<void>
+}
+
+/** Rejects when an address can't be listened on (`EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`); then none is. */
+export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
+  const server = new Server(options)
+  await server.listen()
+  return server
+}
+
+/** From the RRQ until everything it held is free again. */
+interface Transfer {
+  readonly key: string
+  readonly peer: Peer
+  readonly listener: UdpListener
+  readonly name: string
+  readonly request: TftpRequest
+  readonly startedAt: number
+  lease: Lease | undefined
+  session: Session | undefined
+  over: boolean
+}
+
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+
+class Server implements TftpServer {
+  readonly counters: TftpCounters = {
+    requests: 0,
+    bytes: 0,
+    blocks: 0,
+    retransmissions: 0,
+    transfersInFlight: 0,
+    transfersOk: 0,
+    transfersFailed: 0,
+    probes: 0,
+    drops: {
+      malformed: 0,
+      'not-a-request': 0,
+      'port-zero': 0,
+      'too-fast': 0,
+      'too-many-transfers': 0,
+      'too-many-from-source': 0,
+      internal: 0
+    },
+    errors: {}
+  }
+  readonly #options: TftpOptions
+  readonly #limits: TftpLimits
+  readonly #admission: Admission
+  readonly #sources: Sources
+  readonly #transfers = new Map<string, Transfer>()
+  #listeners: UdpListener[] = []
+  #closing = false
+
+  constructor(options: TftpOptions) {
+    this.#options = options
+    this.#limits = { ...DEFAULT_TFTP_LIMITS, ...options.limits }
+    this.#admission = new Admission(this.#limits)
+    this.#sources = new Sources(new SlabCache({ budgetBytes: this.#limits.cacheBytes }))
+  }
+
+  get port(): number {
+    return this.#listeners[0]?.port ?? this.#options.port
+  }
+
+  get openFiles(): number {
+    return this.#sources.openFiles
+  }
+
+  async listen(): Promise<void> {
+    try {
+      for (const address of localAddresses(this.#options.addresses)) this.#listeners.push(await this.#listenOn(address))
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const transfer of [...this.#transfers.values()]) {
+      if (transfer.session) transfer.session.stop('shutting-down', 'server is shutting down')
+      else this.#finish(transfer)
+    }
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()))
+  }
+
+  async #listenOn(address: string): Promise<UdpListener> {
+    const listener: UdpListener = await openListener({
+      address,
+      port: this.port,
+      receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+      onDatagram: (datagram, peer) => this.#guarded(() => this.#onDatagram(listener, datagram, peer)),
+      onError: (error) => this.#options.log.debug({ address, code: error.code }, 'tftp: the listening socket complains')
+    })
+    return listener
+  }
+
+  /** A datagram must never end the process, whatever bug it finds. */
+  #guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#internal(error)
+    }
+  }
+
+  #internal(error: unknown): void {
+    this.counters.drops.internal++
+    this.#options.log.error({ err: error }, 'tftp: a bug of ours; the datagram is dropped')
+  }
+
+  #drop(reason: DropReason): undefined {
+    this.counters.drops[reason]++
+  }
+
+  #onDatagram(listener: UdpListener, datagram: Buffer, peer: Peer): void {
+    const request = peer.port === 0 ? this.#drop('port-zero') : this.#decode(datagram)
+    if (!request || this.#closing) return
+    this.counters.requests++
+    if (this.#admission.request(peer.address, this.#options.clock.monotonic())) {
+      this.#onRequest(listener, request, { address: peer.address, port: peer.port })
+    } else {
+      this.#drop('too-fast')
+    }
+  }
+
+  /** Anything but a request is nobody's business here, and answering errors with errors never ends. */
+  #decode(datagram: Buffer): TftpRequest | undefined {
+    try {
+      const packet = decodeTftp(datagram)
+      return packet.kind === 'request' ? packet : this.#drop('not-a-request')
+    } catch (error) {
+      if (error instanceof MalformedPacket) return this.#drop('malformed')
+      throw error
+    }
+  }
+
+  #onRequest(listener: UdpListener, request: TftpRequest, peer: Peer): void {
+    const name = normaliseName(request.name)
+    const refusal = refusalOf(request, name)
+    if (refusal) this.#refuse(listener, peer, request, refusal)
+    else if (name.kind === 'name' && !this.#isRepeated(peer, name.name)) this.#admit(listener, request, peer, name.name)
+  }
+
+  /** The same RRQ from the same port: its first answer was lost, or is slow. Another one ends the transfer before it. */
+  #isRepeated(peer: Peer, name: string): boolean {
+    const earlier = this.#transfers.get(keyOf(peer))
+    if (!earlier) return false
+    if (earlier.name === name && !earlier.session?.hasAnswered) {
+      earlier.session?.repeatRequest()
+      return true
+    }
+    if (earlier.session) earlier.session.stop('replaced', undefined)
+    else this.#finish(earlier)
+    return false
+  }
+
+  #admit(listener: UdpListener, request: TftpRequest, peer: Peer, name: string): void {
+    const { clock } = this.#options
+    if (this.#admission.isFull) this.#crowdOut()
+    const admitted = this.#admission.begin(peer.address, clock.monotonic())
+    // Silence, not an ERROR: firmware asks again after a moment, but gives up on an error.
+    if (admitted === 'ok') this.#begin({ ...newTransfer(listener, request, peer, name), startedAt: clock.monotonic() })
+    else this.#drop(admitted)
+  }
+
+  #begin(transfer: Transfer): void {
+    this.#transfers.set(transfer.key, transfer)
+    this.counters.transfersInFlight = this.#transfers.size
+    this.#start(transfer).catch((error: unknown) => this.#startFailed(transfer, error))
+  }
+
+  /** Room for somebody who answers: the oldest transfer whose client has never been heard of again goes. */
+  #crowdOut(): void {
+    for (const transfer of this.#transfers.values()) {
+      if (!transfer.session || transfer.session.hasAnswered) continue
+      transfer.session.stop('crowded-out', undefined)
+      return
+    }
+  }
+
+  async #start(transfer: Transfer): Promise<void> {
+    const { request, listener, peer, name } = transfer
+    const resource = await this.#options.resolve({
+      name,
+      query: {},
+      via: 'tftp',
+      client: parseIpv4(peer.address),
+      server: parseIpv4(listener.address)
+    })
+    if (transfer.over) return
+    if (resource) {
+      await this.#serve(transfer, resource)
+    } else {
+      this.#finish(transfer)
+      this.#refuse(listener, peer, request, NOT_FOUND)
+    }
+  }
+
+  async #serve(transfer: Transfer, resource: Resource): Promise<void> {
+    const { request, listener } = transfer
+    const mode = request.mode === 'netascii' ? 'netascii' : 'octet'
+    const lease = await this.#sources.lease(resource, mode)
+    transfer.lease = lease
+    // What ended in the meantime could not let go of a lease that it did not have yet.
+    if (transfer.over) lease.release()
+    else await this.#transmit(transfer, lease, negotiate(request.options, lease.sizeBytes, mode, this.#caps(listener)))
+  }
+
+  async #transmit(transfer: Transfer, lease: Lease, terms: Terms): Promise<void> {
+    const { clock } = this.#options
+    const channel = await openChannel({
+      localAddress: transfer.listener.address,
+      peer: transfer.peer,
+      onDatagram: (datagram) => this.#guarded(() => transfer.session?.receive(datagram)),
+      onError: (error) => this.#guarded(() => error.code === 'ECONNREFUSED' && transfer.session?.unreachable())
+    })
+    if (transfer.over) {
+      channel.close()
+      return
+    }
+    const reader = lease.blocks(terms.blksize)
+    transfer.session = new Session({
+      channel,
+      clock,
+      reader,
+      terms: this.#transferTerms(transfer, terms, reader.blocks),
+      oack: terms.oack && encodeOack(terms.oack),
+      counters: this.counters,
+      progressEveryMs: this.#limits.progressEveryMs,
+      onStarted: () => this.#report(transfer, 'started', 0),
+      onProgress: (doneBytes) => this.#report(transfer, 'progress', doneBytes),
+      onMalformed: () => this.#drop('malformed'),
+      onEnd: (end) => this.#ended(transfer, end)
+    })
+  }
+
+  #caps(listener: UdpListener) {
+    const blksize = this.#limits.maxBlksize ?? blksizeForMtu(mtuOf(listener.address) ?? 1500)
+    return { blksize, windowsize: this.#limits.maxWindowsize }
+  }
+
+  #transferTerms(transfer: Transfer, terms: Terms, blocks: number): TransferTerms {
+    const { minTimeoutMs, fragileMinTimeoutMs, maxTimeoutMs, giveUpAfterMs, minTries } = this.#limits
+    const fragile = this.#options.isFragile?.(transfer.peer, transfer.name) ?? false
+    const initialTimeoutMs =
+      terms.timeoutSeconds === undefined ? this.#limits.initialTimeoutMs : terms.timeoutSeconds * 1000
+    return {
+      blocks,
+      windowsize: terms.windowsize,
+      oack: terms.oack !== undefined,
+      initialTimeoutMs,
+      minTimeoutMs: fragile ? fragileMinTimeoutMs : minTimeoutMs,
+      maxTimeoutMs: Math.max(maxTimeoutMs, initialTimeoutMs),
+      giveUpAfterMs,
+      minTries
+    }
+  }
+
+  #ended(transfer: Transfer, end: SessionEnd): void {
+    const { session } = transfer
+    this.#finish(transfer)
+    if (!session) return
+    const totalBytes = transfer.lease?.sizeBytes ?? 0
+    const bytes = end.kind === 'ok' ? totalBytes : session.doneBytes
+    const seconds = (this.#options.clock.monotonic() - transfer.startedAt) / 1000
+    const facts = {
+      client: transfer.peer.address,
+      file: transfer.name,
+      bytes,
+      seconds: Number(seconds.toFixed(3)),
+      mbPerSecond: Number((bytes / 1e6 / Math.max(seconds, 1e-3)).toFixed(1)),
+      retransmissions: session.retransmissions
+    }
+    if (end.kind === 'ok') this.#succeeded(transfer, facts, end.confirmed)
+    else if (isProbe(end, session)) this.#probed(facts, reasonOf(end))
+    else this.#failed(transfer, facts, reasonOf(end))
+  }
+
+  #failed(transfer: Transfer, facts: { readonly bytes: number }, reason: string): void {
+    this.counters.transfersFailed++
+    this.#options.log.warn({ ...facts, reason }, 'tftp: transfer failed')
+    this.#report(transfer, 'failed', facts.bytes, reason)
+  }
+
+  #succeeded(transfer: Transfer, facts: { readonly bytes: number }, confirmed: boolean): void {
+    this.counters.transfersOk++
+    this.#options.log.info({ ...facts, confirmed }, 'tftp: transfer done')
+    this.#report(transfer, 'ok', facts.bytes)
+  }
+
+  #probed(facts: object, why: string): void {
+    this.counters.probes++
+    this.#options.log.debug({ ...facts, reason: why }, 'tftp: probed')
+  }
+
+  #startFailed(transfer: Transfer, error: unknown): void {
+    if (transfer.over) return
+    this.#finish(transfer)
+    this.counters.transfersFailed++
+    this.#options.log.error({ err: error, client: transfer.peer.address, file: transfer.name }, 'tftp: cannot serve')
+    // Neither 1 nor 2: the file is there, the trouble is ours and may pass.
+    this.#refuse(transfer.listener, transfer.peer, transfer.request, {
+      code: ErrorCode.undefined,
+      message: 'server error'
+    })
+    this.#report(transfer, 'failed', 0, 'the server could not read or send it')
+  }
+
+  /** Lets go of everything the transfer holds; its session, if any, has ended. */
+  #finish(transfer: Transfer): void {
+    if (transfer.over) return
+    transfer.over = true
+    if (this.#transfers.get(transfer.key) === transfer) this.#transfers.delete(transfer.key)
+    this.counters.transfersInFlight = this.#transfers.size
+    this.#admission.release(transfer.peer.address)
+    transfer.lease?.release()
+  }
+
+  #refuse(listener: UdpListener, peer: Peer, request: TftpRequest, { code, message }: Refusal): void {
+    this.counters.errors[code] = (this.counters.errors[code] ?? 0) + 1
+    this.#options.log.debug({ client: peer.address, file: request.name, code, message }, 'tftp: refused')
+    listener.sendTo(encodeError(code, message), peer)
+  }
+
+  #report(transfer: Transfer, outcome: TransferReport['outcome'], doneBytes: number, reason?: string): void {
+    this.#guarded(() =>
+      this.#options.report({
+        name: transfer.name,
+        via: 'tftp',
+        client: parseIpv4(transfer.peer.address),
+        outcome,
+        doneBytes,
+        totalBytes: transfer.lease?.sizeBytes ?? 0,
+        durationMs: Math.round(this.#options.clock.monotonic() - transfer.startedAt),
+        reason
+      })
+    )
+  }
+}
+
+const FAILURES = {
+  'refused-by-client': 'the client stopped it',
+  'timed-out': 'the client stopped answering',
+  'client-gone': 'the client went away',
+  'read-failed': 'the file could not be read',
+  replaced: 'the client asked for another file',
+  'crowded-out': 'the client never answered and others waited',
+  'shutting-down': 'the server is shutting down'
+} as const satisfies Record<Extract<SessionEnd, { kind: 'failed' }>['reason'], string>
+
+interface Refusal {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+const NOT_FOUND: Refusal = { code: ErrorCode.fileNotFound, message: 'file not found' }
+
+/** U-Boot gives up on 1 and 2 alone, so those two are what a client gets for a name. */
+function refusalOf(request: TftpRequest, name: RequestedName): Refusal | undefined {
+  if (request.operation === 'write') return { code: ErrorCode.accessViolation, message: 'read only' }
+  if (request.mode !== 'octet' && request.mode !== 'netascii') {
+    return { code: ErrorCode.illegalOperation, message: 'unknown mode' }
+  }
+  if (name.kind === 'refused') return { code: ErrorCode.accessViolation, message: 'no such name is served' }
+  return name.kind === 'empty' ? NOT_FOUND : undefined
+}
+
+function reasonOf(end: Extract<SessionEnd, { kind: 'failed' }>): string {
+  return end.detail === '' ? FAILURES[end.reason] : `${FAILURES[end.reason]}: ${end.detail}`
+}
+
+/** EDK2 asks for the size and aborts, GRUB says "closed", a Raspberry Pi opens files to see whether they are there. */
+function isProbe(end: Extract<SessionEnd, { kind: 'failed' }>, session: Session): boolean {
+  return end.reason === 'refused-by-client' && session.doneBytes === 0
+}
+
+function newTransfer(
+  listener: UdpListener,
+  request: TftpRequest,
+  peer: Peer,
+  name: string
+): Omit<Transfer, 'startedAt'> {
+  return { key: keyOf(peer), peer, listener, name, request, lease: undefined, session: undefined, over: false }
+}
+
+function keyOf(peer: Peer): string {
+  return `${peer.address} ${peer.port}`
+}
