@@ -1,0 +1,83 @@
+// A login shell on a client's serial console: what is true in the guest is asked of the guest itself.
+import { type SerialConsole } from './console.ts'
+import { type Deadlines } from './patience.ts'
+
+/** Whom to log in as. A lab's image may have an account with no password; no secret is kept here. */
+export interface Account {
+  readonly user: string
+  readonly password: string | undefined
+}
+
+export interface CommandResult {
+  /** Standard output and error together, without the last line feed. */
+  readonly output: string
+  readonly status: number
+}
+
+/** The guest let nobody in. */
+export class LoginFailed extends Error {
+  readonly code = 'LAB_LOGIN_FAILED'
+  override readonly name = 'LoginFailed'
+}
+
+const LOGIN_PROMPT = /login: ?$/
+
+export class Shell {
+  readonly #console: SerialConsole
+  readonly #deadlines: Deadlines
+  #commands = 0
+
+  private constructor(console: SerialConsole, deadlines: Deadlines) {
+    this.#console = console
+    this.#deadlines = deadlines
+  }
+
+  /** Waits for the login prompt, and logs in. */
+  static async login(console: SerialConsole, account: Account, deadlines: Deadlines): Promise<Shell> {
+    await console.until(LOGIN_PROMPT, { timeoutMs: deadlines.loginMs, unless: /Kernel panic/ })
+    console.write(`${account.user}\r`)
+    const [answer] = await console.until(/Password: ?$|Login incorrect|[#$] ?$/, { timeoutMs: deadlines.loginMs })
+    if (answer.startsWith('Password')) {
+      console.write(`${account.password ?? ''}\r`)
+      const [verdict] = await console.until(/Login incorrect|[#$] ?$/, { timeoutMs: deadlines.loginMs })
+      if (verdict === 'Login incorrect') throw new LoginFailed(`${account.user} can't log in`)
+    }
+    const shell = new Shell(console, deadlines)
+    await shell.#quieten()
+    return shell
+  }
+
+  /** Runs one line of POSIX shell. Rejects when its end does not come in time. */
+  async run(command: string): Promise<CommandResult> {
+    const number = ++this.#commands
+    // The quotes keep the markers out of the echo of this very line, where there is one.
+    this.#console.write(`echo 'begin''-${number}'; { ${command}\n} 2>&1; echo; echo 'end''-${number}' $?\r`)
+    const [, output = '', status] = await this.#console.until(
+      new RegExp(`begin-${number}\\n([^]*?)\\n?\\nend-${number} (\\d+)\\n`),
+      { timeoutMs: this.#deadlines.commandMs }
+    )
+    return { output, status: Number(status) }
+  }
+
+  /** Standard output of a command that has to succeed. */
+  async read(command: string): Promise<string> {
+    const { output, status } = await this.run(command)
+    if (status !== 0) throw new GuestCommandFailed(command, status, output)
+    return output
+  }
+
+  /** A shell without line editing and prompts, on a terminal without echo, undisturbed by the kernel. */
+  async #quieten(): Promise<void> {
+    this.#console.write("exec sh\rPS1= PS2=; stty -echo cols 4000; dmesg -n 1; echo 'qui''et'\r")
+    await this.#console.until(/quiet\n/, { timeoutMs: this.#deadlines.commandMs })
+  }
+}
+
+/** A command in the guest failed that must not. */
+export class GuestCommandFailed extends Error {
+  readonly code = 'LAB_GUEST_COMMAND_FAILED'
+  constructor(command: string, status: number, output: string) {
+    super(`in the guest, “${command}” exited with ${status}: ${output}`)
+    this.name = 'GuestCommandFailed'
+  }
+}
