@@ -91,6 +91,7 @@ export type RefusalCode =
   | 'VERSION_NOT_FOUND'
   | 'GROUP_NOT_FOUND'
   | 'ARCH_NOT_SUPPORTED'
+  | 'ARGUMENT_NOT_POSSIBLE'
 
 /** The resolved answer for one client now. */
 export type BootPlan = ImagePlan | LocalPlan | RefusedPlan
@@ -185,7 +186,7 @@ export interface BootEvent {
   readonly at: number
   readonly step: Step
   readonly outcome: 'started' | 'progress' | 'ok' | 'failed'
-  /** One line in plain words. */
+  /** One line in plain words; the end of the client's log may follow on further lines. */
   readonly detail: string
   readonly doneBytes: number | undefined
   readonly totalBytes: number | undefined

@@ -1,0 +1,416 @@
+// The journal of boots: which boot a packet belongs to, which version it is pinned to, and how far it got.
+import { type Clock, type Timer } from '../clock.ts'
+import { type Ipv4 } from '../net/ipv4.ts'
+import { bootif, type Mac } from '../net/mac.ts'
+import { type BootAnswer, type BootAnswers, type NetworkFacts } from './answer.ts'
+import { MalformedCheckIn, parseCheckIn } from './checkin.ts'
+import { kernelLine, kernelWords, type LineFacts, origin, rootPath } from './cmdline.ts'
+import { type BootStore, type DhcpEvent } from './journal.ts'
+import { IPXE_SCRIPT, loaderFile } from './loader.ts'
+import {
+  type Arch,
+  type Boot,
+  type BootEvent,
+  type BootPlan,
+  type Client,
+  type ImagePlan,
+  type Stage,
+  type Step,
+  type TransferReport,
+  type Version
+} from './model.ts'
+import { type BootFacts, planFor } from './plan.ts'
+import {
+  type Advance,
+  DEFAULT_SILENCE,
+  end,
+  hear,
+  type Observation,
+  type OpeningStep,
+  observe,
+  open,
+  opensBoot,
+  resume,
+  type SilenceLimits,
+  silence,
+  supersede
+} from './progress.ts'
+import { type Entry, entryOf, Roster } from './roster.ts'
+import { type BootScript, MESSAGE_SECONDS } from './script/script.ts'
+import { stepOfTransfer } from './transfer-step.ts'
+
+const SWEEP_MS = 30_000
+const MACHINES = 20_000
+
+export interface BootsDeps extends BootFacts {
+  readonly store: BootStore
+  readonly clock: Clock
+  /** 16 characters of [a-z0-9], never the same twice. */
+  readonly newId: () => string
+  /** Read at every use: a server that asked for port 0 learns its port late. */
+  readonly httpPort: number
+  /** The DHCP option that carries the whole kernel command line. */
+  readonly kernelArgumentsOption: number
+  readonly silence?: SilenceLimits
+  /** How many machines are remembered. */
+  readonly machines?: number
+}
+
+/** Who asks for a boot script. */
+export interface ScriptRequest {
+  readonly mac: Mac
+  readonly arch: Arch
+  readonly stage: Stage
+  readonly uuid: string | undefined
+  readonly address: Ipv4 | undefined
+  /** The address of ours that was asked. */
+  readonly server: Ipv4
+}
+
+export type BootListener = (event: BootEvent, boot: Boot) => void
+
+export class Boots implements BootAnswers {
+  readonly #deps: BootsDeps
+  readonly #silence: SilenceLimits
+  readonly #roster: Roster
+  readonly #listeners = new Set<BootListener>()
+  #sweep: Timer | undefined
+
+  constructor(deps: BootsDeps) {
+    this.#deps = deps
+    this.#silence = deps.silence ?? DEFAULT_SILENCE
+    this.#roster = new Roster(deps.machines ?? MACHINES)
+  }
+
+  /** Takes up the boots that were not over when this server stopped, and begins to watch for silence. */
+  async start(): Promise<void> {
+    for (const boot of await this.#deps.store.load()) {
+      this.#roster.add(entryOf(resume(boot), undefined))
+      if (boot.address !== undefined) this.#roster.learn(boot.mac, boot.address)
+    }
+    this.#watch()
+  }
+
+  close(): void {
+    this.#sweep?.cancel()
+    this.#sweep = undefined
+  }
+
+  /** Hears every boot event as it happens, progress included. Returns what ends that. */
+  subscribe(listener: BootListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The ids of the boots that are under way or running with this version. */
+  inUse(image: string, version: string): readonly string[] {
+    return [...this.#roster.entries()]
+      .map(({ progress }) => progress.boot)
+      .filter((boot) => boot.state === 'booting' || boot.state === 'running')
+      .filter((boot) => boot.image === image && boot.version === version)
+      .map((boot) => boot.id)
+  }
+
+  macOf(address: Ipv4): Mac | undefined {
+    return this.#roster.macOf(address)
+  }
+
+  /** A lease that the DHCP server knows of: for a server that has just started. */
+  learn(mac: Mac, address: Ipv4): void {
+    this.#roster.learn(mac, address)
+  }
+
+  /** The latest boot of this machine. */
+  latest(mac: Mac): Boot | undefined {
+    return this.#roster.ofMac(mac)?.progress.boot
+  }
+
+  /** What a boot is pinned to, also when it is over; undefined for an unknown boot and one without an image. */
+  async versionOf(id: string): Promise<Version | undefined> {
+    const entry = this.#roster.ofId(id)
+    if (entry !== undefined) return this.#pinnedVersion(entry)
+    const boot = await this.#deps.store.get(id)
+    return boot === undefined ? undefined : this.#resolve(boot)
+  }
+
+  /** Where iPXE finds its script. */
+  scriptUrl(server: Ipv4): string {
+    return `${origin('http', server, this.#deps.httpPort)}/${IPXE_SCRIPT}`
+  }
+
+  answer(client: Client, server: Ipv4, network: NetworkFacts | undefined): BootAnswer {
+    const plan = planFor(client, this.#deps)
+    const dhcpOptions = rawOptions(plan)
+    const { mac } = client
+    if (client.stage === 'system' || mac === undefined) return { ...this.#lineUnderWay(mac, server), dhcpOptions }
+    if (plan.kind === 'local') {
+      this.#ends(mac, 'the machine was told to boot from its own disk')
+      return { kind: 'none', dhcpOptions }
+    }
+    const entry = this.#opened(client.stage === 'ipxe' ? 'ipxe-dhcp' : 'dhcp', { ...client, mac })
+    entry.network = network
+    const bootfile = this.#bootfile(client, plan, server)
+    if (bootfile === undefined) {
+      if (plan.kind === 'refused') this.#note(entry, refusal('loader', plan.message))
+      return { kind: 'none', dhcpOptions }
+    }
+    const line = client.stage === 'ipxe' && plan.kind === 'image' ? this.#pin(entry, plan, server) : undefined
+    entry.dhcpLine = line?.text
+    return {
+      kind: 'boot',
+      bootfile,
+      nextServer: server,
+      httpClient: client.stage === 'http-boot',
+      kernelArguments: line?.text,
+      rootPath: line?.rootPath,
+      pxelinux:
+        plan.loader === 'pxelinux'
+          ? { configFile: `pxelinux.cfg/${bootif(mac)}`, pathPrefix: 'pxelinux/', rebootTimeSeconds: MESSAGE_SECONDS }
+          : undefined,
+      dhcpOptions
+    }
+  }
+
+  /** Begins or goes on with the machine's boot, pins its version, and says what its script is to hold. */
+  script(request: ScriptRequest): BootScript {
+    const { mac, server } = request
+    const client = { ...request, arch: this.#archOf(request) }
+    const plan = this.#planOfScript(client)
+    if (plan.kind === 'local') {
+      this.#ends(mac, 'the machine boots from its own disk')
+      return { kind: 'local', arch: client.arch }
+    }
+    const entry = this.#opened('script', client)
+    if (plan.kind === 'refused') {
+      this.#note(entry, refusal('script', plan.message))
+      return { kind: 'refused', message: plan.message, again: `${this.scriptUrl(server)}?mac=${mac}` }
+    }
+    const { text, words } = this.#pin(entry, plan, server)
+    const pinned = entry.plan ?? plan
+    const title = `${pinned.version.image} ${pinned.version.version} for ${pinned.host?.name ?? mac}`
+    this.#note(entry, { step: 'script', outcome: 'ok', detail: title })
+    return {
+      kind: 'image',
+      title,
+      origin: origin(pinned.transport, server, this.#deps.httpPort),
+      transport: pinned.transport,
+      kernel: blobName(pinned.version.kernel.digest),
+      initrd: blobName(pinned.version.initrd.digest),
+      words,
+      lineOption: text === entry.dhcpLine ? this.#deps.kernelArgumentsOption : undefined
+    }
+  }
+
+  dhcpEvent(event: DhcpEvent): void {
+    const { mac, address } = event
+    if (mac === undefined) return
+    if (event.kind === 'ack' && address !== undefined) this.#roster.learn(mac, address)
+    const entry = this.#roster.ofMac(mac)
+    if (event.stage === 'system') {
+      this.#systemEvent(entry, event)
+      return
+    }
+    const step = event.stage === 'ipxe' ? 'ipxe-dhcp' : 'dhcp'
+    // Nobody was asked what to boot when there was no address to give.
+    const told = event.kind === 'pool-empty' ? this.#opened(step, { ...event, mac }) : entry
+    if (told === undefined || told.progress.boot.state === 'ended') return
+    this.#note(
+      told,
+      { step, outcome: outcomeOf(event.kind), detail: event.detail },
+      event.kind === 'ack' ? address : undefined
+    )
+  }
+
+  /** Renewals are signs of life. An initramfs may give its address back; only a running system says goodbye with it. */
+  #systemEvent(entry: Entry | undefined, event: DhcpEvent): void {
+    if (entry === undefined) return
+    if (event.kind === 'release' && entry.progress.boot.state === 'running') {
+      this.#ends(event.mac, 'the machine gave its address back')
+    } else this.#hear(entry)
+  }
+
+  /** A file went over the wire, or did not. */
+  transfer(report: TransferReport): void {
+    const entry = report.client === undefined ? undefined : this.#roster.ofAddress(report.client)
+    if (entry === undefined || entry.progress.boot.state === 'ended') return
+    const step = stepOfTransfer(report.name, this.#pinnedVersion(entry), this.#deps.loaders)
+    if (step === undefined || (step === 'layers' && entry.checksIn)) return
+    const what = report.name.startsWith('blobs/') ? step : report.name
+    this.#note(entry, {
+      step,
+      // Other layers may follow: the client alone knows when it has them all.
+      outcome: step === 'layers' && report.outcome === 'ok' ? 'progress' : report.outcome,
+      detail: `${what} by ${report.via.toUpperCase()}${report.reason === undefined ? '' : `: ${report.reason}`}`,
+      doneBytes: report.doneBytes,
+      totalBytes: report.totalBytes
+    })
+  }
+
+  /** A check-in as it came in. */
+  checkIn(id: string, body: string): 'ok' | 'unknown-boot' | 'malformed' {
+    const entry = this.#roster.ofId(id)
+    if (entry === undefined) return 'unknown-boot'
+    try {
+      const seen = parseCheckIn(body)
+      entry.checksIn = true
+      this.#note(entry, seen)
+      return 'ok'
+    } catch (error) {
+      if (error instanceof MalformedCheckIn) return 'malformed'
+      throw error
+    }
+  }
+
+  #opened(step: OpeningStep, client: { mac: Mac; arch: Arch; address: Ipv4 | undefined }): Entry {
+    const { mac, arch, address } = client
+    const now = this.#deps.clock.now()
+    const former = this.#roster.ofMac(mac)
+    // What our own DHCP server leased is true; what a script's asker claims is only as good as nothing else is known.
+    if (step === 'script' && address !== undefined && former?.network === undefined) this.#roster.learn(mac, address)
+    if (former !== undefined && !opensBoot(former.progress, step, now, this.#silence)) {
+      if (address !== undefined && (step !== 'script' || former.network === undefined)) setAddress(former, address)
+      return former
+    }
+    if (former !== undefined) this.#apply(former, supersede(former.progress, now))
+    const boot: Boot = {
+      id: this.#deps.newId(),
+      mac,
+      address,
+      host: this.#deps.inventory.host(mac)?.name,
+      arch,
+      state: 'booting',
+      image: undefined,
+      version: undefined,
+      startedAt: now,
+      updatedAt: now
+    }
+    // What DHCP said of the address stays true when the machine comes back without asking DHCP of ours again.
+    const entry = entryOf(open(boot, step), former?.network)
+    this.#roster.add(entry)
+    return entry
+  }
+
+  #planOfScript(request: ScriptRequest): BootPlan {
+    const entry = this.#roster.ofMac(request.mac)
+    const now = this.#deps.clock.now()
+    const goesOn = entry !== undefined && !opensBoot(entry.progress, 'script', now, this.#silence)
+    if (goesOn && entry.plan !== undefined) return entry.plan
+    const plan = planFor(request, this.#deps)
+    const pinned = goesOn && plan.kind === 'image' ? this.#pinnedVersion(entry) : undefined
+    return plan.kind === 'image' && pinned !== undefined ? { ...plan, version: pinned } : plan
+  }
+
+  /** From the first time on, the boot keeps this version and its arguments, whatever a channel does. */
+  #pin(entry: Entry, plan: ImagePlan, server: Ipv4): { text: string; words: readonly string[]; rootPath: string } {
+    const pinned = entry.plan ?? plan
+    if (entry.plan === undefined) {
+      entry.plan = plan
+      const { image, version } = plan.version
+      const boot = { ...entry.progress.boot, host: plan.host?.name, image, version }
+      entry.progress = { ...entry.progress, boot }
+      this.#deps.store.save(boot, undefined)
+    }
+    const { id, mac, address } = entry.progress.boot
+    const facts: LineFacts = {
+      plan: pinned,
+      bootId: id,
+      mac,
+      address,
+      network: entry.network,
+      server,
+      httpPort: this.#deps.httpPort
+    }
+    const words = kernelWords(facts)
+    return { text: kernelLine(words), words, rootPath: rootPath(facts) }
+  }
+
+  /** For an initramfs or a system that asks by DHCP: the line of the boot that it is part of. */
+  #lineUnderWay(mac: Mac | undefined, server: Ipv4) {
+    const entry = mac === undefined ? undefined : this.#roster.ofMac(mac)
+    if (entry?.plan === undefined || entry.progress.boot.state !== 'booting') return { kind: 'none' as const }
+    const line = this.#pin(entry, entry.plan, server)
+    return { kind: 'none' as const, kernelArguments: line.text, rootPath: line.rootPath }
+  }
+
+  #bootfile({ arch, stage }: Client, plan: BootPlan, server: Ipv4): string | undefined {
+    if (stage === 'ipxe' && plan.loader === 'ipxe') return this.scriptUrl(server)
+    const file = loaderFile(arch, plan.loader)
+    if (file === undefined || !this.#deps.loaders.has(file)) return undefined
+    return stage === 'http-boot' ? `${origin('http', server, this.#deps.httpPort)}/${file}` : file
+  }
+
+  /** A script shows which loader asks, not on which machine: DHCP knows better. */
+  #archOf({ mac, arch }: ScriptRequest): Arch {
+    return this.#roster.ofMac(mac)?.progress.boot.arch ?? arch
+  }
+
+  #pinnedVersion(entry: Entry): Version | undefined {
+    entry.version ??= entry.plan?.version ?? this.#resolve(entry.progress.boot)
+    return entry.version
+  }
+
+  #resolve({ image, version }: Boot): Version | undefined {
+    if (image === undefined || version === undefined) return undefined
+    const found = this.#deps.images.resolve(image, { version })
+    return typeof found === 'string' ? undefined : found
+  }
+
+  #note(entry: Entry, seen: Observation, address?: Ipv4): void {
+    const now = this.#deps.clock.now()
+    if (address !== undefined) setAddress(entry, address)
+    this.#roster.touch(entry)
+    this.#apply(entry, observe(entry.progress, seen, now))
+  }
+
+  #apply(entry: Entry, { progress, event }: Advance): void {
+    entry.progress = progress
+    if (event === undefined) return
+    // Where the bytes are is news for those who watch, and nothing to keep.
+    if (event.outcome !== 'progress') this.#deps.store.save(progress.boot, event)
+    for (const listener of this.#listeners) listener(event, progress.boot)
+  }
+
+  #hear(entry: Entry): void {
+    entry.progress = hear(entry.progress, this.#deps.clock.now())
+    this.#roster.touch(entry)
+  }
+
+  #ends(mac: Mac | undefined, why: string): void {
+    const entry = mac === undefined ? undefined : this.#roster.ofMac(mac)
+    if (entry !== undefined) this.#apply(entry, end(entry.progress, why, this.#deps.clock.now()))
+  }
+
+  #watch(): void {
+    this.#sweep = this.#deps.clock.after(SWEEP_MS, () => {
+      const now = this.#deps.clock.now()
+      for (const entry of [...this.#roster.entries()]) {
+        const over = silence(entry.progress, now, this.#silence)
+        if (over !== undefined) this.#apply(entry, over)
+      }
+      this.#watch()
+    })
+  }
+}
+
+function setAddress(entry: Entry, address: Ipv4): void {
+  const { progress } = entry
+  if (progress.boot.address !== address) entry.progress = { ...progress, boot: { ...progress.boot, address } }
+}
+
+function refusal(step: Step, message: string): Observation {
+  return { step, outcome: 'failed', detail: message, fatal: true }
+}
+
+function outcomeOf(kind: DhcpEvent['kind']): BootEvent['outcome'] {
+  if (kind === 'offer') return 'started'
+  return kind === 'ack' || kind === 'proxy-offer' ? 'ok' : 'failed'
+}
+
+function rawOptions({ host, group }: BootPlan): ReadonlyMap<number, Uint8Array> {
+  const options = { ...group?.dhcpOptions, ...host?.dhcpOptions }
+  return new Map(Object.entries(options).map(([code, hex]) => [Number(code), Buffer.from(hex, 'hex')]))
+}
+
+function blobName(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`
+}

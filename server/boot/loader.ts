@@ -1,0 +1,68 @@
+// Which network boot program an architecture can run, and by which name it is served.
+import { type Arch, type Loader, type Stage } from './model.ts'
+
+/** The loader for an architecture where neither host nor group chose one. */
+export type LoaderDefaults = Readonly<Partial<Record<Arch, Loader>>>
+
+export const IPXE_SCRIPT = 'boot.ipxe'
+
+interface ArchLoaders {
+  /** In plain words, for a screen. */
+  readonly words: string
+  /** First of all: what runs when nothing was chosen. */
+  readonly files: readonly (readonly [Loader, string])[]
+}
+
+// UEFI: DHCP can't tell whether Secure Boot is enforced, and the signed chain (shim, then GRUB) boots both kinds.
+const LOADERS_BY_ARCH: Readonly<Record<Arch, ArchLoaders>> = {
+  'x86-bios': {
+    words: 'BIOS machines',
+    files: [
+      ['ipxe', 'ipxe/undionly.kpxe'],
+      ['pxelinux', 'pxelinux/lpxelinux.0']
+    ]
+  },
+  'x64-uefi': {
+    words: '64-bit UEFI machines',
+    files: [
+      ['grub', 'shimx64.efi'],
+      ['ipxe', 'ipxe/ipxe.efi']
+    ]
+  },
+  'x86-uefi': { words: '32-bit UEFI machines', files: [['grub', 'shimia32.efi']] },
+  'arm64-uefi': { words: 'ARM64 UEFI machines', files: [['grub', 'shimaa64.efi']] },
+  'arm32-uefi': { words: '32-bit ARM UEFI machines', files: [] },
+  'raspberry-pi': { words: 'a Raspberry Pi', files: [] },
+  unknown: { words: 'machines of this kind', files: [] }
+}
+
+export function archInWords(arch: Arch): string {
+  return LOADERS_BY_ARCH[arch].words
+}
+
+/**
+ * The loader that this client is to run: the chosen one if its architecture can run it, else the architecture's own.
+ * An iPXE that asks is already there, so only a host's or a group's word calls for another one.
+ */
+export function loaderFor(
+  client: { readonly arch: Arch; readonly stage: Stage },
+  chosen: Loader | undefined,
+  defaults: LoaderDefaults
+): Loader {
+  if (chosen !== undefined && (loaderFile(client.arch, chosen) !== undefined || isRunning(client.stage, chosen))) {
+    return chosen
+  }
+  if (client.stage === 'ipxe') return 'ipxe'
+  const preferred = defaults[client.arch]
+  if (preferred !== undefined && loaderFile(client.arch, preferred) !== undefined) return preferred
+  return LOADERS_BY_ARCH[client.arch].files[0]?.[0] ?? 'ipxe'
+}
+
+/** The name that the loader is served by; undefined where no such loader exists. */
+export function loaderFile(arch: Arch, loader: Loader): string | undefined {
+  return LOADERS_BY_ARCH[arch].files.find(([name]) => name === loader)?.[1]
+}
+
+function isRunning(stage: Stage, loader: Loader): boolean {
+  return stage === 'ipxe' && loader === 'ipxe'
+}

@@ -1,0 +1,114 @@
+// Who is booting: the latest boot of every machine, found by MAC, by address and by boot id.
+import { type Ipv4 } from '../net/ipv4.ts'
+import { type Mac } from '../net/mac.ts'
+import { type NetworkFacts } from './answer.ts'
+import { type ImagePlan, type Version } from './model.ts'
+import { type Progress } from './progress.ts'
+
+export interface Entry {
+  progress: Progress
+  /** What DHCP last said of the client's address; undefined when another server gives it. */
+  network: NetworkFacts | undefined
+  /** What was decided when the version was pinned. */
+  plan: ImagePlan | undefined
+  /** Of a boot that an earlier run of this server pinned: its plan is gone, its version is not. */
+  version: Version | undefined
+  /** The kernel line that DHCP gave to this boot. */
+  dhcpLine: string | undefined
+  /** Check-ins have begun: the client itself tells how far its layers are. */
+  checksIn: boolean
+}
+
+export function entryOf(progress: Progress, network: NetworkFacts | undefined): Entry {
+  return { progress, network, plan: undefined, version: undefined, dhcpLine: undefined, checksIn: false }
+}
+
+/** Anybody on the network can invent MAC addresses: the roster forgets the machines that it has not heard of longest. */
+export class Roster {
+  readonly #limit: number
+  /** In the order in which the machines were last heard of. */
+  readonly #byMac = new Map<Mac, Entry>()
+  readonly #byId = new Map<string, Entry>()
+  readonly #macByAddress = new Map<Ipv4, Mac>()
+  readonly #addressByMac = new Map<Mac, Ipv4>()
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  get size(): number {
+    return this.#byMac.size
+  }
+
+  entries(): Iterable<Entry> {
+    return this.#byMac.values()
+  }
+
+  ofMac(mac: Mac): Entry | undefined {
+    return this.#byMac.get(mac)
+  }
+
+  ofId(id: string): Entry | undefined {
+    return this.#byId.get(id)
+  }
+
+  ofAddress(address: Ipv4): Entry | undefined {
+    const mac = this.#macByAddress.get(address)
+    return mac === undefined ? undefined : this.#byMac.get(mac)
+  }
+
+  macOf(address: Ipv4): Mac | undefined {
+    return this.#macByAddress.get(address)
+  }
+
+  addressOf(mac: Mac): Ipv4 | undefined {
+    return this.#addressByMac.get(mac)
+  }
+
+  /** The machine has this address now, and no other machine has it. */
+  learn(mac: Mac, address: Ipv4): void {
+    const formerMac = this.#macByAddress.get(address)
+    if (formerMac !== undefined) this.#addressByMac.delete(formerMac)
+    const formerAddress = this.#addressByMac.get(mac)
+    if (formerAddress !== undefined) this.#macByAddress.delete(formerAddress)
+    this.#macByAddress.set(address, mac)
+    this.#addressByMac.set(mac, address)
+    while (this.#macByAddress.size > this.#limit) this.#forgetOldestAddress()
+  }
+
+  /** Takes the place of the machine's former boot. */
+  add(entry: Entry): void {
+    const { mac, id } = entry.progress.boot
+    const former = this.#byMac.get(mac)
+    if (former !== undefined) this.#byId.delete(former.progress.boot.id)
+    this.#byMac.delete(mac)
+    this.#byMac.set(mac, entry)
+    this.#byId.set(id, entry)
+    while (this.#byMac.size > this.#limit) this.#forgetOldest()
+  }
+
+  /** Moves the machine to the end of the queue of those that are forgotten first. */
+  touch(entry: Entry): void {
+    const { mac } = entry.progress.boot
+    if (this.#byMac.get(mac) !== entry) return
+    this.#byMac.delete(mac)
+    this.#byMac.set(mac, entry)
+  }
+
+  #forgetOldest(): void {
+    const all = [...this.#byMac.values()]
+    // A running machine pins its version: it goes last.
+    const victim = all.find((entry) => entry.progress.boot.state !== 'running') ?? all[0]
+    if (victim === undefined) return
+    this.#byMac.delete(victim.progress.boot.mac)
+    this.#byId.delete(victim.progress.boot.id)
+  }
+
+  #forgetOldestAddress(): void {
+    const oldest = this.#macByAddress.entries().next().value
+    if (oldest === undefined) return
+    const [address, mac] = oldest
+    this.#macByAddress.delete(address)
+    this.#addressByMac.delete(mac)
+  }
+}

@@ -1,0 +1,83 @@
+// Which settings a machine boots by: its host's word, then its group's, then the default group's.
+import {
+  type BootSettings,
+  type Client,
+  type Group,
+  type Host,
+  type Inventory,
+  type Loader,
+  type RootMode,
+  type Transport
+} from './model.ts'
+
+export const DEFAULT_CHANNEL = 'stable'
+
+/** How machines are treated that nobody has entered. */
+export interface UnknownMachineRules {
+  readonly unknownMachines: 'default-group' | 'local'
+  readonly defaultGroup: string
+}
+
+export type ImageRef = { readonly channel: string } | { readonly version: string }
+
+/** What host and group say together. */
+export interface Selection {
+  readonly host: Host | undefined
+  readonly group: Group | undefined
+  /** A group that the host names and that does not exist. */
+  readonly missingGroup: string | undefined
+  readonly boot: 'image' | 'local'
+  readonly image: string | undefined
+  readonly ref: ImageRef
+  /** Undefined when nobody chose one. */
+  readonly loader: Loader | undefined
+  readonly rootMode: RootMode
+  readonly transport: Transport
+  readonly overlaySize: string | undefined
+  /** The group's, then the host's. */
+  readonly arguments: readonly string[]
+}
+
+export function select(client: Client, inventory: Inventory, rules: UnknownMachineRules): Selection {
+  const host = client.mac === undefined ? undefined : inventory.host(client.mac)
+  const groupName = host?.group ?? rules.defaultGroup
+  const group = inventory.group(groupName)
+  const missingGroup = host?.group !== undefined && group === undefined ? groupName : undefined
+  if (host === undefined && rules.unknownMachines === 'local') {
+    return { ...merge(undefined, undefined), host, group: undefined, missingGroup, boot: 'local' }
+  }
+  return { ...merge(host, group), host, group, missingGroup }
+}
+
+type Settings = Omit<Selection, 'host' | 'group' | 'missingGroup'>
+
+function merge(host: BootSettings | undefined, group: BootSettings | undefined): Settings {
+  return {
+    boot: bootOf(host) ?? group?.boot ?? 'image',
+    image: host?.image ?? group?.image,
+    ref: refOf(host, group),
+    loader: host?.loader ?? group?.loader,
+    rootMode: host?.rootMode ?? group?.rootMode ?? 'ram',
+    transport: host?.transport ?? group?.transport ?? 'http',
+    overlaySize: host?.overlaySize ?? group?.overlaySize,
+    arguments: [...(group?.arguments ?? []), ...(host?.arguments ?? [])]
+  }
+}
+
+/** A host that names an image means to boot it, even in a group that boots locally. */
+function bootOf(host: BootSettings | undefined): BootSettings['boot'] {
+  const namesImage = host !== undefined && (host.image ?? ownRef(host)) !== undefined
+  return host?.boot ?? (namesImage ? 'image' : undefined)
+}
+
+function refOf(host: BootSettings | undefined, group: BootSettings | undefined): ImageRef {
+  const stable = { channel: DEFAULT_CHANNEL }
+  // The group's channel is a channel of the group's image: it says nothing about another one.
+  const otherImage = host?.image !== undefined && host.image !== group?.image
+  return ownRef(host) ?? (otherImage ? stable : (ownRef(group) ?? stable))
+}
+
+function ownRef(settings: BootSettings | undefined): ImageRef | undefined {
+  if (settings?.version !== undefined) return { version: settings.version }
+  return settings?.channel === undefined ? undefined : { channel: settings.channel }
+}

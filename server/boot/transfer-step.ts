@@ -1,0 +1,17 @@
+// Which step of a boot it is when a client fetches this name.
+import { type Step, type Version } from './model.ts'
+
+/** Undefined for names that are no step: scripts have their own event, and probes for absent files mean nothing. */
+export function stepOfTransfer(
+  name: string,
+  version: Version | undefined,
+  loaders: { has(name: string): boolean }
+): Extract<Step, 'loader' | 'kernel' | 'initrd' | 'layers'> | undefined {
+  if (loaders.has(name)) return 'loader'
+  const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1]
+  if (hex === undefined || version === undefined) return undefined
+  const digest = `sha256:${hex}`
+  if (version.kernel.digest === digest) return 'kernel'
+  if (version.initrd.digest === digest) return 'initrd'
+  return version.layers.some((layer) => layer.digest === digest) ? 'layers' : undefined
+}
