@@ -1,0 +1,82 @@
+// Persist, then answer: leases go to the store in batches, and what hangs on a lease happens when it is on disk.
+import { type Clock, type Timer } from '../clock.ts'
+import { type Lease, type LeaseStore } from './leases.ts'
+
+export interface LeaseWriterOptions {
+  readonly store: LeaseStore
+  readonly clock: Clock
+  /** The batch could not be saved, and nothing that waited for it happened. */
+  onFailure(error: unknown, leases: readonly Lease[]): void
+}
+
+interface Waiting {
+  readonly lease: Lease
+  readonly done: (saved: boolean) => void
+}
+
+// Many ACKs share one commit: those that come in within a millisecond, and all that come in during a commit.
+const GATHER_MS = 1
+const FULL_BATCH = 512
+
+export class LeaseWriter {
+  readonly #options: LeaseWriterOptions
+  #waiting: Waiting[] = []
+  #saving: readonly Waiting[] = []
+  #timer: Timer | undefined
+  #idle: (() => void)[] = []
+
+  constructor(options: LeaseWriterOptions) {
+    this.#options = options
+  }
+
+  /** Leases that are not on disk yet. */
+  get size(): number {
+    return this.#waiting.length + this.#saving.length
+  }
+
+  /** Saved in this order. `done` must not throw. */
+  save(lease: Lease, done: (saved: boolean) => void): void {
+    this.#waiting.push({ lease, done })
+    if (this.#saving.length > 0) return
+    if (this.#waiting.length >= FULL_BATCH) this.#flush()
+    else this.#timer ??= this.#options.clock.after(GATHER_MS, () => this.#flush())
+  }
+
+  /** Resolves when nothing is waiting any more. */
+  idle(): Promise<void> {
+    return this.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  #flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const batch = this.#waiting
+    this.#waiting = []
+    this.#saving = batch
+    const leases = batch.map(({ lease }) => lease)
+    this.#commit(leases).then(
+      () => {
+        for (const { done } of batch) done(true)
+        this.#next()
+      },
+      (error: unknown) => {
+        this.#options.onFailure(error, leases)
+        for (const { done } of batch) done(false)
+        this.#next()
+      }
+    )
+  }
+
+  async #commit(leases: readonly Lease[]): Promise<void> {
+    await this.#options.store.save(leases)
+  }
+
+  #next(): void {
+    this.#saving = []
+    if (this.#waiting.length > 0) {
+      this.#flush()
+      return
+    }
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}

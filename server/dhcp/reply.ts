@@ -1,0 +1,170 @@
+// Replies as packets: what RFC 2131 table 3 copies from the request, the subnet's parameters, the boot fields.
+import { type NetworkFacts } from '../boot/answer.ts'
+import { broadcastAddress, type Ipv4, netmask } from '../net/ipv4.ts'
+import { type BootFields } from './boot-options.ts'
+import { type Facts, wants } from './facts.ts'
+import { ipv4, ipv4List, type Route, routes, text, u8, u16, u32 } from './options.ts'
+import { BROADCAST_FLAG, type DhcpPacket, type EncodeLimits, encodeDhcp, PacketTooLong } from './packet.ts'
+import { OPTION } from './registry.ts'
+import { type DhcpSubnet } from './settings.ts'
+
+export interface ReplyInput {
+  readonly request: DhcpPacket
+  readonly facts: Facts
+  readonly messageType: number
+  readonly serverId: Ipv4
+  /** 0 when no address is given. */
+  readonly yiaddr: Ipv4
+  /** Undefined when the reply grants no lease (INFORM, ProxyDHCP). */
+  readonly leaseSeconds: number | undefined
+  /** Undefined in proxy mode: the network is somebody else's to describe. */
+  readonly subnet: DhcpSubnet | undefined
+  readonly hostname: string | undefined
+  readonly boot: BootFields | undefined
+}
+
+// What raw options must not say otherwise: the protocol itself stands on these.
+const OURS: ReadonlySet<number> = new Set([
+  OPTION.pad,
+  OPTION.requestedAddress,
+  OPTION.overload,
+  OPTION.messageType,
+  OPTION.serverId,
+  OPTION.clientId,
+  OPTION.relayAgent,
+  OPTION.end
+])
+
+export function replyPacket(input: ReplyInput): DhcpPacket {
+  const { request, facts, subnet, boot } = input
+  const options = new Map<number, Uint8Array>()
+  if (input.leaseSeconds !== undefined) addLease(options, input.leaseSeconds)
+  if (subnet) {
+    addNetwork(options, subnet, facts, input.hostname)
+    addRaw(options, subnet.options)
+  }
+  addRaw(options, boot?.options)
+  options.set(OPTION.messageType, u8(input.messageType))
+  options.set(OPTION.serverId, ipv4(input.serverId))
+  if (boot && options.has(OPTION.vendorClass)) echo(options, request, OPTION.clientUuid)
+  echo(options, request, OPTION.clientId) // RFC 6842
+  if (request.giaddr !== 0) echo(options, request, OPTION.relayAgent) // RFC 3046 §2.2
+  return {
+    ...header(request),
+    ciaddr: input.yiaddr === 0 || request.ciaddr !== 0 ? request.ciaddr : 0,
+    yiaddr: input.yiaddr,
+    siaddr: boot?.siaddr ?? 0,
+    file: boot?.file ?? '',
+    options
+  }
+}
+
+export function nakPacket(request: DhcpPacket, serverId: Ipv4, why: string): DhcpPacket {
+  const options = new Map<number, Uint8Array>([
+    [OPTION.messageType, u8(6)],
+    [OPTION.serverId, ipv4(serverId)],
+    [OPTION.message, text(why)]
+  ])
+  echo(options, request, OPTION.clientId)
+  if (request.giaddr === 0) return { ...header(request), options }
+  echo(options, request, OPTION.relayAgent)
+  // RFC 2131 §4.3.2: the client may have no usable address, so the relay agent must broadcast it.
+  return { ...header(request), flags: request.flags | BROADCAST_FLAG, options }
+}
+
+function header(request: DhcpPacket): Omit<DhcpPacket, 'options'> {
+  const { htype, xid, flags, giaddr, chaddr } = request
+  const none = { hops: 0, secs: 0, ciaddr: 0, yiaddr: 0, siaddr: 0, sname: '', file: '' }
+  return { op: 'reply', htype, xid, flags, giaddr, chaddr, ...none }
+}
+
+function echo(options: Map<number, Uint8Array>, request: DhcpPacket, code: number): void {
+  const value = request.options.get(code)
+  if (value) options.set(code, value)
+}
+
+function addRaw(options: Map<number, Uint8Array>, raw: ReadonlyMap<number, Uint8Array> = new Map()): void {
+  for (const [code, value] of raw) if (!OURS.has(code)) options.set(code, value)
+}
+
+/** T1 at half and T2 at seven eighths (RFC 2131 §4.4.5). */
+function addLease(options: Map<number, Uint8Array>, seconds: number): void {
+  options.set(OPTION.leaseTime, u32(seconds))
+  options.set(OPTION.renewalTime, u32(Math.floor(seconds / 2)))
+  options.set(OPTION.rebindingTime, u32(Math.floor((seconds * 7) / 8)))
+}
+
+/** Mask, router and DNS go to everybody: a Raspberry Pi needs a router that it never asks for. */
+function addNetwork(
+  options: Map<number, Uint8Array>,
+  subnet: DhcpSubnet,
+  facts: Facts,
+  hostname: string | undefined
+): void {
+  const { router, dns = [], ntp = [], domain, mtu, routes: more = [] } = subnet
+  options.set(OPTION.subnetMask, ipv4(netmask(subnet.subnet.prefix)))
+  if (router !== undefined) options.set(OPTION.router, ipv4(router))
+  if (dns.length > 0) options.set(OPTION.dns, ipv4List(dns))
+  if (hostname !== undefined && wants(facts, OPTION.hostname)) options.set(OPTION.hostname, text(hostname))
+  if (domain !== undefined && wants(facts, OPTION.domain)) options.set(OPTION.domain, text(domain))
+  if (mtu !== undefined && wants(facts, OPTION.mtu)) options.set(OPTION.mtu, u16(mtu))
+  if (wants(facts, OPTION.broadcastAddress)) {
+    options.set(OPTION.broadcastAddress, ipv4(broadcastAddress(subnet.subnet)))
+  }
+  if (ntp.length > 0 && wants(facts, OPTION.ntp)) options.set(OPTION.ntp, ipv4List(ntp))
+  if (more.length > 0 && wants(facts, OPTION.classlessRoutes)) {
+    options.set(OPTION.classlessRoutes, routes(withDefault(more, router)))
+  }
+}
+
+/** RFC 3442: a client that takes option 121 passes over option 3, so the default route must be in both. */
+function withDefault(list: readonly Route[], router: Ipv4 | undefined): readonly Route[] {
+  if (router === undefined || list.some(({ to }) => to.prefix === 0)) return list
+  return [...list, { to: { network: 0, prefix: 0 }, via: router }]
+}
+
+/** The same facts for the kernel's `ip=` argument. */
+export function networkFacts(subnet: DhcpSubnet, hostname: string | undefined): NetworkFacts {
+  return {
+    netmask: netmask(subnet.subnet.prefix),
+    router: subnet.router,
+    dns: subnet.dns ?? [],
+    ntp: subnet.ntp ?? [],
+    hostname
+  }
+}
+
+// A reply that lost one of these would be worse than none; the rest may be left out when the client has no room.
+const NEEDED: ReadonlySet<number> = new Set([53, 54, 51, 58, 59, 1, 3, 6, 60, 97, 43, 66, 67, 61, 82])
+
+export interface EncodedReply {
+  readonly bytes: Buffer
+  /** Codes that did not fit, the longest first. */
+  readonly leftOut: readonly number[]
+}
+
+/** Throws PacketTooLong when not even the needed options fit. */
+export function encodeReply(packet: DhcpPacket, facts: Facts): EncodedReply {
+  const limits: EncodeLimits = { maxLengthBytes: facts.maxLengthBytes, overload: facts.stage === 'system' }
+  const options = new Map(packet.options)
+  const leftOut: number[] = []
+  for (;;) {
+    try {
+      return { bytes: encodeDhcp({ ...packet, options }, limits), leftOut }
+    } catch (error) {
+      const spare = error instanceof PacketTooLong ? longestSpare(options) : undefined
+      if (spare === undefined) throw error
+      options.delete(spare)
+      leftOut.push(spare)
+    }
+  }
+}
+
+function longestSpare(options: ReadonlyMap<number, Uint8Array>): number | undefined {
+  let longest: number | undefined
+  for (const [code, value] of options) {
+    if (NEEDED.has(code)) continue
+    if (longest === undefined || value.length > (options.get(longest)?.length ?? 0)) longest = code
+  }
+  return longest
+}

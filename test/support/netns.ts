@@ -1,0 +1,116 @@
+// Networks of a test's own: the test process leaves the machine's network, and clients get namespaces beside it.
+// Everything ends with the process: namespaces live no longer than who is in them.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import koffi from 'koffi'
+
+const run = promisify(execFile)
+const CLONE_NEWNET = 0x40000000
+
+/** Puts this process, and whatever it starts from now on, into a new network with nothing but loopback. */
+export async function enterOwnNetwork(): Promise<void> {
+  const unshare = koffi.load(null).func('int unshare(int)')
+  // A network belongs to a thread: this one, which opens every socket and starts every child.
+  if (unshare(CLONE_NEWNET) !== 0) throw new Error(`unshare: errno ${koffi.errno()}; these tests need root`)
+  await ip('link set lo up')
+}
+
+/** `ip` with its arguments in one line. */
+export async function ip(line: string): Promise<string> {
+  const { stdout } = await run('ip', line.split(' '))
+  return stdout
+}
+
+export interface Output {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A neighbour: its own network, mounts and processes, under a process that dies with ours. */
+export class Namespace implements AsyncDisposable {
+  readonly #holder: ChildProcess
+  /** Of the first process inside, as seen from here. */
+  readonly pid: number
+
+  private constructor(holder: ChildProcess, pid: number) {
+    this.#holder = holder
+    this.pid = pid
+  }
+
+  static async create(): Promise<Namespace> {
+    const script =
+      'mount -t sysfs none /sys; mount -t tmpfs none /run; ip link set lo up; echo ready; exec sleep infinity'
+    const holder = spawn(
+      'setpriv',
+      [
+        '--pdeathsig=KILL',
+        'unshare',
+        '--net',
+        '--mount',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        '--mount-proc',
+        'sh',
+        '-c',
+        script
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] }
+    )
+    await once(holder.stdout, 'data')
+    const children = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8')
+    return new Namespace(holder, Number(children.trim()))
+  }
+
+  /** A cable from here to there: `here` is its end in our network, `there` its end in this one. Both come up. */
+  async cable(here: string, there: string, mac?: string): Promise<void> {
+    await ip(`link add ${here} type veth peer name ${there} netns ${this.pid}`)
+    if (mac !== undefined) await this.exec('ip', 'link', 'set', there, 'address', mac)
+    await ip(`link set ${here} up`)
+    await this.exec('ip', 'link', 'set', there, 'up')
+  }
+
+  /** Runs to its end, at most 30 s. */
+  async exec(command: string, ...args: string[]): Promise<Output> {
+    const child = this.spawn(command, ...args)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    const output = { stdout: '', stderr: '' }
+    child.stdout?.on('data', (text) => {
+      output.stdout += text
+    })
+    child.stderr?.on('data', (text) => {
+      output.stderr += text
+    })
+    await once(child, 'close')
+    clearTimeout(timer)
+    return { code: child.exitCode ?? -1, ...output }
+  }
+
+  /** Goes on until it ends by itself or the namespace does. */
+  spawn(command: string, ...args: string[]): ChildProcess {
+    return spawn('nsenter', ['--target', String(this.pid), '--net', '--mount', '--pid', command, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return
+    const gone = once(this.#holder, 'exit')
+    this.#holder.kill('SIGKILL')
+    await gone
+  }
+}
+
+/** Waits until `probe` gives something, at most `timeoutMs`. */
+export async function eventually<T>(what: string, probe: () => T | undefined, timeoutMs = 20_000): Promise<T> {
+  const end = performance.now() + timeoutMs
+  for (;;) {
+    const found = probe()
+    if (found !== undefined) return found
+    if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
