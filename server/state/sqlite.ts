@@ -1,0 +1,41 @@
+// node:sqlite in the shape that Kysely's SQLite dialect takes (better-sqlite3's).
+import { type DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { type SqliteDatabase, type SqliteStatement } from 'kysely'
+
+/** Kysely writes the same text for the same query, so that a few hundred statements are all there are. */
+const STATEMENTS_KEPT = 256
+
+export function kyselyDatabase(sqlite: DatabaseSync): SqliteDatabase {
+  const kept = new Map<string, SqliteStatement>()
+  return {
+    close: () => sqlite.close(),
+    prepare(sql) {
+      const known = kept.get(sql)
+      if (known) return known
+      const made = adapt(sqlite.prepare(sql), () => sqlite.prepare(sql))
+      if (kept.size >= STATEMENTS_KEPT) kept.delete(kept.keys().next().value ?? sql)
+      kept.set(sql, made)
+      return made
+    }
+  }
+}
+
+/** A statement can only be walked by one reader at a time: `fresh` gives every iteration its own. */
+function adapt(statement: StatementSync, fresh: () => StatementSync): SqliteStatement {
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...bindable(parameters)),
+    run: (parameters) => statement.run(...bindable(parameters)),
+    iterate: (parameters) => fresh().iterate(...bindable(parameters))
+  }
+}
+
+function bindable(parameters: readonly unknown[]): SQLInputValue[] {
+  return parameters.map((value) => {
+    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') {
+      return value
+    }
+    if (value instanceof Uint8Array) return value
+    throw new TypeError(`a ${typeof value} cannot be stored`)
+  })
+}
