@@ -1,4 +1,5 @@
 // The image store: which versions exist, where their bytes are, and how one comes and goes.
+import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import * as squashfsTools from 'squashfs-tools-ts'
@@ -9,7 +10,8 @@ import { collect } from './collect.ts'
 import { type Disk, nodeDisk, writeSynced } from './disk.ts'
 import { PublishError, StoreError } from './errors.ts'
 import { type Ingested, OciLayout } from './layout.ts'
-import { lintBootFiles } from './lint.ts'
+import { lint } from './lint.ts'
+import { acquireLock, type Lock } from './lock.ts'
 import { type Content, configOf, encodeManifest, MANIFEST_MEDIA_TYPE } from './manifest.ts'
 import { isImageName, isVersionName } from './names.ts'
 import { type Index, nameOf, refName, type VersionName, withEntry, withoutEntry } from './oci-index.ts'
@@ -17,6 +19,7 @@ import { type Parts, Publication, type SquashfsTools } from './publish.ts'
 import { type RootPacking } from './unpack.ts'
 
 const IDLE_MS = 60_000
+const LINT_MS = 30_000
 /** Quick to make; a tighter root comes from the image build, as a layer. */
 const PACKING: RootPacking = {
   compression: 'zstd',
@@ -39,12 +42,14 @@ export interface StoreOptions {
 export class ImageStore {
   readonly #layout: OciLayout
   readonly #catalog: Catalog
+  readonly #lock: Lock
   readonly #options: Required<{ [K in keyof StoreOptions]: Exclude<StoreOptions[K], undefined> }>
   /** By reference name. */
   readonly #publications = new Map<string, Publication>()
   #turn: Promise<unknown> = Promise.resolve()
 
-  private constructor(dir: string, options: StoreOptions) {
+  private constructor(dir: string, lock: Lock, options: StoreOptions) {
+    this.#lock = lock
     this.#options = {
       clock: options.clock,
       log: options.log,
@@ -59,15 +64,26 @@ export class ImageStore {
 
   /**
    * Makes the directory when it isn't there; removes what an unfinished publication left in it.
-   * @throws {StoreError} STORE_CORRUPT, and then nothing was removed
+   * @throws {StoreError} STORE_LOCKED; STORE_CORRUPT, and then no blob was removed
    */
   static async open(dir: string, options: StoreOptions): Promise<ImageStore> {
-    const store = new ImageStore(dir, options)
-    await store.#layout.prepare()
-    const index = await store.#layout.readIndex()
-    await store.#catalog.load(index)
-    await store.#collect(index, await store.#layout.blobs())
-    return store
+    await mkdir(dir, { recursive: true })
+    const lock = acquireLock(join(dir, 'lock'))
+    try {
+      const store = new ImageStore(dir, lock, options)
+      await store.#recover()
+      return store
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
+
+  async #recover(): Promise<void> {
+    await this.#layout.prepare()
+    const index = await this.#layout.readIndex()
+    await this.#catalog.load(index)
+    await this.#collect(index, await this.#layout.blobs())
   }
 
   /** Every version, by image and then by time. */
@@ -101,7 +117,7 @@ export class ImageStore {
       ...name,
       ...{ disk, clock, squashfs, packing, idleMs },
       dir: this.#ingestDir(name),
-      lint: ({ kernel, initrd }) => lintBootFiles(kernel.path, initrd.path),
+      lint: (parts) => this.#lint(parts),
       appear: (parts, settings, warnings) => this.#inTurn(() => this.#appear(name, parts, settings, warnings)),
       release: () => this.#publications.delete(refName(name))
     })
@@ -128,10 +144,11 @@ export class ImageStore {
     await this.#inTurn(async () => await this.#catalog.load(await this.#layout.readIndex()))
   }
 
-  /** Gives up every publication; nothing of them is left when this resolves. */
+  /** Gives up every publication; nothing of them is left, and another process may open the store, when this resolves. */
   async close(): Promise<void> {
     await Promise.all([...this.#publications.values()].map((publication) => publication.abort()))
     await this.#turn
+    this.#lock.release()
   }
 
   #assertFree(name: VersionName): void {
@@ -143,6 +160,18 @@ export class ImageStore {
     if (this.#catalog.get(name)) throw versionExists(name)
     if (this.#publications.has(refName(name))) {
       throw new PublishError('VERSION_BEING_PUBLISHED', `${image} ${version} is being published by somebody else`)
+    }
+  }
+
+  async #lint({ kernel, initrd, layers }: Parts): Promise<readonly string[]> {
+    const { squashfs, clock } = this.#options
+    const late = new AbortController()
+    const timer = clock.after(LINT_MS, () => late.abort(new Error('it took too long')))
+    const files = { kernel: kernel.path, initrd: initrd.path, layers: layers.map(({ path }) => path) }
+    try {
+      return await lint(files, squashfs, late.signal)
+    } finally {
+      timer.cancel()
     }
   }
 
@@ -163,7 +192,7 @@ export class ImageStore {
     ]
     const publishedAt = new Date(this.#options.clock.now()).toISOString()
     const entry = { ...name, mediaType: MANIFEST_MEDIA_TYPE, digest, sizeBytes: manifest.length, publishedAt, warnings }
-    await this.#bringIn(blobs, withEntry(index, entry))
+    await this.#bringIn(name, blobs, withEntry(index, entry))
     this.#options.log.info({ ...name, digest, warnings }, 'version published')
     return { ...name, digest, ...content, publishedAt }
   }
@@ -174,22 +203,28 @@ export class ImageStore {
     return { path, digest, sizeBytes: bytes.length }
   }
 
-  /** Blobs first, then the index that names them. */
-  async #bringIn(blobs: readonly Ingested[], next: Index): Promise<void> {
+  /** Blobs first, then the index that names them; all of it is taken back when any of it fails. */
+  async #bringIn(name: VersionName, blobs: readonly Ingested[], next: Index): Promise<void> {
     try {
       await this.#layout.adopt(blobs)
       await this.#layout.writeIndex(next)
     } catch (error) {
-      // What stands in the index counts: it may be the new one, when only the last sync failed.
-      const index = await this.#layout.readIndex()
-      await this.#catalog.load(index)
-      await this.#collect(
-        index,
-        blobs.map(({ digest }) => digest)
-      )
+      await this.#takeBack(name, blobs)
       throw error
     }
     await this.#catalog.load(next)
+  }
+
+  async #takeBack(name: VersionName, blobs: readonly Ingested[]): Promise<void> {
+    const index = await this.#layout.readIndex()
+    // It is there when only the last sync failed: named, but perhaps not after a power cut.
+    if (index.manifests.some((entry) => isNamed(nameOf(entry), name))) {
+      await this.#layout.writeIndex(withoutEntry(index, name))
+    }
+    await this.#collect(
+      await this.#layout.readIndex(),
+      blobs.map(({ digest }) => digest)
+    )
   }
 
   async #digestsOf({ digest, kernel, initrd, layers }: Version): Promise<string[]> {

@@ -23,6 +23,8 @@ export interface Entry {
 export interface UnsquashfsOptions {
   /** Only these, and what is below them; shell patterns. What isn't there is left out. */
   readonly paths?: readonly string[] | undefined
+  /** How far below the root to go; 1 is what is in the root itself. */
+  readonly maxDepth?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -39,8 +41,10 @@ const LINE = /^([-dlcbps])(\S{9}) (\d+)\/(\d+)\s+(?:(\d+),\s*(\d+)|(\d+)) \d{4}-
 const WHOLE_LISTING = 64 * 1024 * 1024 // characters: some 500,000 files
 
 /** @throws {ToolMissing} @throws {ToolFailed} */
-export async function list(image: string, { paths = [], signal }: UnsquashfsOptions = {}): Promise<Entry[]> {
-  const text = await capture(['-lln', '-UTC', asPath(image), ...paths], WHOLE_LISTING, signal)
+export async function list(image: string, options: UnsquashfsOptions = {}): Promise<Entry[]> {
+  const { paths = [], maxDepth, signal } = options
+  const depth = maxDepth === undefined ? [] : ['-max-depth', String(maxDepth)]
+  const text = await capture(['-lln', '-UTC', ...depth, asPath(image), ...paths], WHOLE_LISTING, signal)
   const entries: Entry[] = []
   for (const line of text.toString('utf8').split('\n')) {
     const entry = parseLine(line)
@@ -88,11 +92,12 @@ export interface ExtractOptions extends UnsquashfsOptions {
 
 /** Into `destination`, which may exist. @throws {ToolMissing} @throws {ToolFailed} */
 export async function extract(image: string, destination: string, options: ExtractOptions = {}): Promise<void> {
-  const { paths = [], processors, onProgress, signal } = options
+  const { paths = [], maxDepth, processors, onProgress, signal } = options
   await run({
     tool: 'unsquashfs',
     args: [
       ...['-force', '-dest', asPath(destination)],
+      ...(maxDepth === undefined ? [] : ['-max-depth', String(maxDepth)]),
       ...(processors === undefined ? [] : ['-processors', String(processors)]),
       asPath(image),
       ...paths
