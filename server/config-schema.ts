@@ -44,7 +44,8 @@ export const ServedSubnetSchema = Type.Object(
     domain: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
     mtu: Type.Optional(Type.Integer({ minimum: 576, maximum: 65_535 })),
     routes: Type.Array(Type.Object({ to: Network, via: Address }, closed), { default: [] }),
-    leaseTimeSeconds: Type.Integer({ minimum: 60, maximum: 31_536_000, default: 43_200 }),
+    leaseSeconds: Type.Integer({ minimum: 60, maximum: 31_536_000, default: 43_200 }),
+    serverAddress: Type.Optional(Address),
     options: Type.Optional(RawDhcpOptions)
   },
   closed
@@ -63,6 +64,8 @@ export const ConfigSchema = Type.Object(
         mode: Type.Enum(['authoritative', 'proxy', 'off'], { default: 'proxy' }),
         interfaces: Type.Array(Type.String({ minLength: 1, maxLength: 15 }), { default: [] }),
         kernelArgumentsOption: Type.Integer({ minimum: 128, maximum: 254, default: 224 }),
+        uefiBootfile: Type.Enum(['in-offer', 'on-4011'], { default: 'in-offer' }),
+        quarantineSeconds: Type.Integer({ minimum: 0, maximum: 86_400, default: 600 }),
         subnets: Type.Array(ServedSubnetSchema, { default: [] })
       },
       section
@@ -70,7 +73,7 @@ export const ConfigSchema = Type.Object(
     tftp: Type.Object(
       {
         enabled: Type.Boolean({ default: true }),
-        address: ListenAddress('0.0.0.0'),
+        addresses: Type.Array(Type.String({ format: 'ipv4' }), { default: [] }),
         port: Port(69)
       },
       section

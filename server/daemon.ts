@@ -1,0 +1,285 @@
+// The composition root: every part is made here, in the order in which they need one another, and ended in reverse.
+import { randomBytes, randomInt } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { type AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import path from 'node:path'
+import { type FastifyInstance } from 'fastify'
+import { sql } from 'kysely'
+import { storedBlobs } from './blobs.ts'
+import { Boots } from './boot/boots.ts'
+import { createResolver } from './boot/names.ts'
+import { type Clock, sleep } from './clock.ts'
+import { type Config } from './config.ts'
+import { DHCP_DEFAULTS, type DhcpConfig, type Reservations } from './dhcp/settings.ts'
+import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
+import { buildAdminApp } from './http/admin-app.ts'
+import { buildBootApp } from './http/boot-app.ts'
+import { ImageStore } from './image/store.ts'
+import { lockDirectory } from './instance-lock.ts'
+import { findLoaders } from './loaders.ts'
+import { type Log } from './log.ts'
+import { directoryError, type Endpoint, errnoOf, listenError, messageOf, StartError } from './start-error.ts'
+import { AuditLog } from './state/audit.ts'
+import { StoredBoots } from './state/boots.ts'
+import { Channels } from './state/channels.ts'
+import { type Database, openDatabase } from './state/database.ts'
+import { StoredImages } from './state/images.ts'
+import { StoredInventory } from './state/inventory.ts'
+import { StoredLeases } from './state/leases.ts'
+import { Tokens } from './state/tokens.ts'
+import { startTftpServer } from './tftp/server.ts'
+
+/** How long one part may take to end before the next one's turn comes. */
+const CLOSE_MS = 5_000
+const BOOT_ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+export interface DaemonDeps {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Daemon {
+  /** `http://127.0.0.1:8070` */
+  readonly adminUrl: string
+  readonly bootPort: number
+  /** Undefined when TFTP is switched off. */
+  readonly tftpPort: number | undefined
+  /** Holds the first admin token, unless the administrator has moved it. */
+  readonly tokenFile: string
+  /** Ends every part, the last one first. */
+  close(): Promise<void>
+}
+
+/** @throws StartError, with nothing left running. */
+export async function startDaemon(config: Config, { clock, log }: DaemonDeps): Promise<Daemon> {
+  await using parts = new AsyncDisposableStack()
+  const ending = (what: string, end: () => unknown) => parts.defer(() => endInTime(what, end, clock, log))
+
+  await makeDirectory(config.stateDir, 'stateDir')
+  const lock = lockDirectory(config.stateDir)
+  ending('lock', () => lock.release())
+
+  // What is kept: the database and the images.
+  const database = await openState(path.join(config.stateDir, 'rootcast.sqlite'))
+  ending('database', () => database.destroy())
+  const audit = new AuditLog(database, clock)
+  const tokens = await Tokens.open(database, { clock, randomBytes })
+  const inventory = await StoredInventory.open(database, clock)
+  const leases = new StoredLeases(database)
+  const store = await openStore(config.images.store, clock, log.child({ part: 'images' }))
+  const channels = await Channels.open(database, clock, store)
+
+  // What decides: the boot plan and the journal of boots.
+  const loaders = await findLoaders()
+  const journal = new StoredBoots(database, { clock, log: log.child({ part: 'boots' }) })
+  ending('boot journal', () => journal.flush())
+  const boots = new Boots({
+    inventory,
+    images: new StoredImages(store, channels),
+    rules: config.boot,
+    loaders: loaders.files,
+    store: journal,
+    clock,
+    newId: newBootId,
+    kernelArgumentsOption: config.dhcp.kernelArgumentsOption,
+    get httpPort() {
+      return portOf(bootFace)
+    }
+  })
+  ending('boots', () => boots.close())
+  await boots.start()
+  for (const lease of await leases.load()) if (lease.state === 'bound') boots.learn(lease.mac, lease.address)
+  const resolve = createResolver({
+    boots,
+    loaders: loaders.files,
+    blob: storedBlobs((digest) => store.blobPath(digest))
+  })
+  const report = (transfer: Parameters<Boots['transfer']>[0]) => boots.transfer(transfer)
+
+  // What speaks to machines: bytes first, then the DHCP that sends them there.
+  const bootFace: FastifyInstance = buildBootApp({
+    resolve,
+    boots,
+    report,
+    clock,
+    log: log.child({ part: 'boot face' })
+  })
+  ending('boot face', () => closeFace(bootFace))
+  await listen(bootFace, { face: 'boot face', protocol: 'tcp', ...config.http.boot, setting: 'http.boot' })
+  const tftp = await startTftp(config, { resolve, report, clock, log: log.child({ part: 'tftp' }) })
+  if (tftp) ending('TFTP', () => tftp.close())
+  const dhcp = await startDhcp(config.dhcp, {
+    boot: boots,
+    reservations: reservationsOf(inventory),
+    leases,
+    onEvent: (event) => boots.dhcpEvent(event),
+    clock,
+    log: log.child({ part: 'dhcp' })
+  })
+  if (dhcp) ending('DHCP', () => dhcp.close())
+
+  // What speaks to administrators.
+  const adminFace = buildAdminApp({
+    audit,
+    boots,
+    channels,
+    checkDatabase: async () => void (await sql`select 1`.execute(database)),
+    clock,
+    inventory,
+    journal,
+    leases: { list: () => leases.load(), remove: (address) => removeLease(address, leases, dhcp) },
+    log: log.child({ part: 'admin face' }),
+    store,
+    tokens
+  })
+  ending('admin face', () => closeFace(adminFace))
+  await listen(adminFace, { face: 'admin face', protocol: 'tcp', ...config.http.admin, setting: 'http.admin' })
+  const tokenFile = path.join(config.stateDir, 'admin-token')
+  const isFirst = await tokens.ensureAdminToken(tokenFile)
+
+  const adminUrl = `http://${config.http.admin.address}:${portOf(adminFace)}`
+  if (loaders.missingPackages.length > 0) {
+    log.warn(`loaders are missing: apt-get install -y --no-install-recommends ${loaders.missingPackages.join(' ')}`)
+  }
+  if (isFirst) log.info(`the first admin token is in ${tokenFile}`)
+  log.info({ mode: config.dhcp.mode, interfaces: dhcp?.links.map(({ name }) => name) }, `ready; admin API: ${adminUrl}`)
+  const running = parts.move()
+  return {
+    adminUrl,
+    bootPort: portOf(bootFace),
+    tftpPort: tftp?.port,
+    tokenFile,
+    close: () => running.disposeAsync()
+  }
+}
+
+async function makeDirectory(directory: string, setting: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o750 })
+  } catch (error) {
+    throw directoryError(error, directory, setting)
+  }
+}
+
+async function openState(file: string): Promise<Database> {
+  try {
+    return await openDatabase(file)
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error)
+    throw new StartError(
+      'DATABASE_UNUSABLE',
+      `${file}: ${cause}; put back a copy, or move it away to begin anew`,
+      error
+    )
+  }
+}
+
+async function openStore(directory: string, clock: Clock, log: Log): Promise<ImageStore> {
+  await makeDirectory(directory, 'images.store')
+  try {
+    return await ImageStore.open(directory, { clock, log })
+  } catch (error) {
+    if (['EACCES', 'EROFS', 'EPERM'].includes(errnoOf(error) ?? ''))
+      throw directoryError(error, directory, 'images.store')
+    throw new StartError(
+      'STORE_UNUSABLE',
+      `${directory}: ${messageOf(error)}; put back a copy, or set images.store`,
+      error
+    )
+  }
+}
+
+async function listen(app: FastifyInstance, endpoint: Endpoint): Promise<void> {
+  try {
+    await app.listen({ host: endpoint.address, port: endpoint.port })
+  } catch (error) {
+    throw listenError(error, endpoint)
+  }
+}
+
+async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof startTftpServer>[0], 'addresses' | 'port'>) {
+  if (!tftp.enabled) return undefined
+  const { port } = tftp
+  const addresses = tftp.addresses.length > 0 ? tftp.addresses : localAddresses()
+  try {
+    return await startTftpServer({ ...options, addresses, port })
+  } catch (error) {
+    throw listenError(error, { face: 'TFTP', protocol: 'udp', address: addresses.join(', '), port, setting: 'tftp' })
+  }
+}
+
+async function startDhcp(
+  dhcp: Config['dhcp'],
+  options: Omit<Parameters<typeof startDhcpServer>[0], 'config'>
+): Promise<DhcpServer | undefined> {
+  if (dhcp.mode === 'off') return undefined
+  const leases = dhcp.mode === 'proxy' ? undefined : options.leases
+  return startDhcpServer({ ...options, leases, config: dhcpConfig(dhcp) })
+}
+
+function dhcpConfig({ mode, interfaces, subnets, ...dhcp }: Config['dhcp']): DhcpConfig {
+  return {
+    ...DHCP_DEFAULTS,
+    mode,
+    interfaces,
+    optionCode: dhcp.kernelArgumentsOption,
+    uefiBootfile: dhcp.uefiBootfile,
+    quarantineMs: dhcp.quarantineSeconds * 1000,
+    subnets: subnets.map(({ options = {}, ...subnet }) => ({
+      ...subnet,
+      options: new Map(Object.entries(options).map(([code, hex]) => [Number(code), Buffer.from(hex, 'hex')]))
+    }))
+  }
+}
+
+function reservationsOf(inventory: StoredInventory): Reservations {
+  return {
+    reservation: (mac) => inventory.host(mac)?.address,
+    reservedFor: (address) => inventory.hostAt(address)?.mac,
+    hostname: (mac) => inventory.host(mac)?.name
+  }
+}
+
+/** A DHCP server that runs has the last word; without one, what it once wrote is just a row. */
+async function removeLease(address: number, leases: StoredLeases, dhcp: DhcpServer | undefined): Promise<boolean> {
+  if (dhcp) return dhcp.revoke(address)
+  const isThere = (await leases.load()).some((lease) => lease.address === address)
+  if (isThere) await leases.remove(address)
+  return isThere
+}
+
+/** Ends what is idle, waits for what is under way, and cuts off what still runs when time is up. */
+async function closeFace(app: FastifyInstance): Promise<void> {
+  const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS / 2)
+  try {
+    await app.close()
+  } finally {
+    clearTimeout(cutOff)
+  }
+}
+
+/** Never rejects: a part that can't end must not keep the others from it. */
+async function endInTime(what: string, end: () => unknown, clock: Clock, log: Log): Promise<void> {
+  try {
+    const ended = Promise.resolve(end()).then(() => true)
+    if (await Promise.race([ended, sleep(clock, CLOSE_MS).then(() => false)])) return
+    log.warn(`${what}: not ended after ${CLOSE_MS / 1000} s; leaving it behind`)
+  } catch (error) {
+    log.error({ err: error }, `${what}: could not be ended`)
+  }
+}
+
+function localAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses)
+  return all.filter(({ family }) => family === 'IPv4').map(({ address }) => address)
+}
+
+function portOf(app: FastifyInstance): number {
+  const [address] = app.addresses() as AddressInfo[] // TCP only: no Unix socket is ever listened on
+  return address?.port ?? 0
+}
+
+function newBootId(): string {
+  return Array.from({ length: 16 }, () => BOOT_ID_ALPHABET[randomInt(BOOT_ID_ALPHABET.length)]).join('')
+}
