@@ -42,12 +42,8 @@ export interface ListenerOptions {
 export async function openListener(options: ListenerOptions): Promise<UdpListener> {
   const socket = createSocket(options.address)
   socket.on('message', (datagram, peer) => options.onDatagram(datagram, peer))
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject)
-    socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
-      socket.off('error', reject)
-      resolve()
-    })
+  await opened(socket, (done) => {
+    socket.bind({ address: options.address, port: options.port, exclusive: true }, done)
   })
   socket.on('error', options.onError)
   attempt(() => socket.setRecvBufferSize(options.receiveBufferBytes)) // the kernel may allow less
@@ -64,26 +60,23 @@ export async function openListener(options: ListenerOptions): Promise<UdpListene
 /** Bound to `localAddress` and a port that the kernel picks. Rejects with the kernel's error: EMFILE, ENETUNREACH. */
 export async function openChannel(options: ChannelOptions): Promise<UdpChannel> {
   const socket = createSocket(options.localAddress)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.bind({ address: options.localAddress, port: 0, exclusive: true }, () =>
-        socket.connect(options.peer.port, options.peer.address, (error?: Error) => (error ? reject(error) : resolve()))
-      )
-    })
-  } catch (error) {
-    attempt(() => socket.close())
-    throw error
-  }
-  socket.removeAllListeners('error')
+  await opened(socket, (done) => {
+    socket.bind({ address: options.localAddress, port: 0, exclusive: true }, () =>
+      socket.connect(options.peer.port, options.peer.address, done)
+    )
+  })
   socket.on('error', options.onError)
   socket.on('message', options.onDatagram)
+  // The kernel tells "nobody listens there" to the next call, which in a run may be a send: the last one listens.
+  const onSent = (error: Error | null) => error && options.onError(error)
   let open = true
   return {
     send(bytes, start, end, segmentBytes) {
       if (!open) return
       attempt(() => {
-        for (let at = start; at < end; at += segmentBytes) socket.send(bytes, at, Math.min(segmentBytes, end - at))
+        let at = start
+        for (; at + segmentBytes < end; at += segmentBytes) socket.send(bytes, at, segmentBytes)
+        socket.send(bytes, at, end - at, onSent)
       })
     },
     close() {
@@ -101,6 +94,21 @@ function createSocket(address: string): dgram.Socket {
 /** Addresses come as literals: no resolver, no waiting, no thread. */
 const literalAddress: NonNullable<dgram.SocketOptions['lookup']> = (address, _options, callback) =>
   callback(null, address, isIPv6(address) ? 6 : 4)
+
+/** Waits for `begin` to call back; a socket that can't be opened is closed again. */
+async function opened(socket: dgram.Socket, begin: (done: (error?: Error) => void) => void): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      begin((error) => (error ? reject(error) : resolve()))
+    })
+  } catch (error) {
+    attempt(() => socket.close())
+    throw error
+  } finally {
+    socket.removeAllListeners('error')
+  }
+}
 
 function closed(socket: dgram.Socket): Promise<void> {
   return new Promise((resolve) => {

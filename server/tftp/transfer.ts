@@ -10,7 +10,7 @@ export interface TransferTerms {
   readonly oack: boolean
   /** Until a round trip was measured. */
   readonly initialTimeoutMs: number
-  /** The floor of the adaptive timeout. Raspberry Pi 4 start4.elf breaks on a doubled block and needs a second. */
+  /** The least to wait beyond the measured round trip. Raspberry Pi 4 start4.elf breaks on a doubled block and needs a second. */
   readonly minTimeoutMs: number
   readonly maxTimeoutMs: number
   /** Silence ends the transfer after this long, and after no fewer than `minTries` retransmissions. */
@@ -107,7 +107,7 @@ export function hasAnswered(t: Transfer): boolean {
 export function timeoutMs(t: Transfer): number {
   const { initialTimeoutMs, minTimeoutMs, maxTimeoutMs } = t.terms
   const base =
-    t.roundTripMs === undefined ? initialTimeoutMs : Math.max(minTimeoutMs, t.roundTripMs + 4 * t.variationMs)
+    t.roundTripMs === undefined ? initialTimeoutMs : t.roundTripMs + Math.max(minTimeoutMs, 4 * t.variationMs)
   return Math.min(maxTimeoutMs, base * 2 ** t.backoff)
 }
 

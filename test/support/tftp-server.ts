@@ -37,6 +37,6 @@ export function text(body: string | Buffer): Resource {
   return { kind: 'text', body: Buffer.from(body), mediaType: 'text/plain' }
 }
 
-export function file(path: string, sizeBytes: number): Resource {
+export function file(path: string, sizeBytes: number): Extract<Resource, { kind: 'file' }> {
   return { kind: 'file', path, sizeBytes, digest: undefined, mediaType: 'application/octet-stream', modifiedAt: 0 }
 }

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { BlockReader, type ByteSource, type Slab, SlabCache } from '../../../server/tftp/blocks.ts'
+import { decodeTftp } from '../../../server/tftp/packet.ts'
+
+class CountingSource implements ByteSource {
+  readonly sizeBytes: number
+  readonly body: Buffer
+  reads = 0
+
+  constructor(sizeBytes: number) {
+    this.sizeBytes = sizeBytes
+    this.body = Buffer.from(Array.from({ length: sizeBytes }, (_, i) => (i * 31 + (i >> 8)) & 255))
+  }
+
+  async read(into: Buffer, position: number): Promise<void> {
+    this.reads++
+    this.body.copy(into, 0, position)
+  }
+}
+
+/** The datagrams of one slab. */
+function datagrams(slab: Slab, blksize: number) {
+  const packets: Buffer[] = []
+  for (let at = 0; at < slab.bytes.length; at += blksize + 4) packets.push(slab.bytes.subarray(at, at + blksize + 4))
+  return packets.map((bytes) => decodeTftp(bytes))
+}
+
+const sizes: readonly (readonly [number, number, number])[] = [
+  [0, 512, 1],
+  [1, 512, 1],
+  [511, 512, 1],
+  [512, 512, 2],
+  [513, 512, 2],
+  [10_000, 100, 101],
+  [10_001, 8, 1251]
+]
+for (const [size, blksize, blocks] of sizes) {
+  t.test(`T13: ${size} bytes in blocks of ${blksize} are ${blocks} blocks, the last one short`, async (t) => {
+    const source = new CountingSource(size)
+    const reader = new BlockReader(source, blksize, new SlabCache({ slabBytes: 1000 }))
+    t.equal(reader.blocks, blocks)
+    const parts: Buffer[] = []
+    for (let block = 1; block <= blocks; ) {
+      const slab = await reader.load(block)
+      for (const packet of datagrams(slab, blksize)) {
+        if (packet.kind !== 'data') throw new Error(packet.kind)
+        if (packet.block !== block) throw new Error(`block ${packet.block} where ${block} was due`)
+        parts.push(packet.bytes)
+        block++
+      }
+      if (slab.bytes.length === (slab.lastBlock - slab.firstBlock) * (blksize + 4) + 4) parts.push(Buffer.alloc(0))
+      if (block <= slab.lastBlock) block = slab.lastBlock + 1
+    }
+    t.ok(Buffer.concat(parts).equals(source.body))
+  })
+}
+
+t.test('clients that want the same slab at once cause one read, and later ones none', async (t) => {
+  const source = new CountingSource(5000)
+  const reader = new BlockReader(source, 100, new SlabCache({ slabBytes: 1000 }))
+  t.equal(reader.peek(1), undefined)
+  const slabs = await Promise.all([reader.load(1), reader.load(5), reader.load(10)])
+  t.equal(new Set(slabs).size, 1)
+  t.equal(await reader.load(2), reader.peek(3))
+  t.equal(source.reads, 1)
+})
+
+t.test('the cache stays within its budget and lets the oldest go', async (t) => {
+  const source = new CountingSource(100_000)
+  const cache = new SlabCache({ slabBytes: 1000, budgetBytes: 3500 })
+  const reader = new BlockReader(source, 100, cache)
+  for (const block of [1, 11, 21, 31, 41]) await reader.load(block)
+  t.ok(cache.usedBytes <= 3500, `${cache.usedBytes} bytes`)
+  t.equal(reader.peek(1), undefined)
+  t.ok(reader.peek(41))
+  reader.clear()
+  t.equal(cache.usedBytes, 0)
+  t.equal(reader.peek(41), undefined)
+})
+
+t.test('a slab that was used lately stays', async (t) => {
+  const cache = new SlabCache({ slabBytes: 1000, budgetBytes: 2100 })
+  const reader = new BlockReader(new CountingSource(100_000), 100, cache)
+  await reader.load(1)
+  await reader.load(11)
+  t.ok(reader.peek(1))
+  await reader.load(21)
+  t.ok(reader.peek(1))
+  t.equal(reader.peek(11), undefined)
+})
+
+t.test('reading ahead fails in silence; the wanted read says why', async (t) => {
+  const broken: ByteSource = { sizeBytes: 1000, read: () => Promise.reject(new Error('EIO')) }
+  const reader = new BlockReader(broken, 100, new SlabCache())
+  reader.prefetch(1)
+  reader.prefetch(999)
+  await t.rejects(reader.load(1), { message: 'EIO' })
+})

@@ -1,0 +1,155 @@
+import t from 'tap'
+import {
+  advance,
+  begin,
+  hasAnswered,
+  type Input,
+  type Step,
+  type Transfer,
+  type TransferTerms,
+  timeoutMs
+} from '../../../server/tftp/transfer.ts'
+
+const base: TransferTerms = {
+  blocks: 100,
+  windowsize: 1,
+  oack: false,
+  initialTimeoutMs: 1000,
+  minTimeoutMs: 20,
+  maxTimeoutMs: 4000,
+  giveUpAfterMs: 15_000,
+  minTries: 5
+}
+const start = (terms: Partial<TransferTerms> = {}) => begin({ ...base, ...terms }, 0)
+const stateOf = (step: Step): Transfer => {
+  if (step.kind === 'failed') throw new Error(step.reason)
+  return step.next
+}
+const ack = (step: Step, block: number, at: number) => advance(stateOf(step), { kind: 'ack', block, at })
+const blocksOf = (step: Step) => (step.kind === 'send' ? [step.from, step.to] : step.kind)
+/** Plays a whole conversation and answers with what each input caused. */
+const play = (first: Step, inputs: readonly Input[]) => {
+  const seen: unknown[] = [blocksOf(first)]
+  let step = first
+  for (const input of inputs) {
+    step = advance(stateOf(step), input)
+    seen.push(blocksOf(step))
+  }
+  return seen
+}
+
+t.test('without options DATA 1 comes first, then block by block', async (t) => {
+  const acks = [1, 2, 3].map((block) => ({ kind: 'ack', block, at: block }) as const)
+  t.same(play(start({ blocks: 3 }), acks), [[1, 1], [2, 2], [3, 3], 'done'])
+})
+
+t.test('with options the OACK is block 0 and waits for ACK 0', async (t) => {
+  t.same(
+    play(start({ oack: true, windowsize: 4, blocks: 6 }), [
+      { kind: 'ack', block: 0, at: 1 },
+      { kind: 'ack', block: 4, at: 2 },
+      { kind: 'ack', block: 6, at: 3 }
+    ]),
+    [[0, 0], [1, 4], [5, 6], 'done']
+  )
+})
+
+t.test('T3: a repeated, stale or future ACK causes no send', async (t) => {
+  const step = ack(ack(start({ windowsize: 4, oack: true }), 0, 1), 4, 2)
+  t.same(blocksOf(step), [5, 8])
+  for (const block of [4, 3, 0, 65535, 9, 1000]) t.equal(ack(step, block, 3).kind, 'wait', `ACK ${block}`)
+})
+
+t.test('T11: an ACK in mid-window restarts the window there, once', async (t) => {
+  const step = ack(ack(start({ windowsize: 8, oack: true }), 0, 1), 3, 2)
+  t.same(blocksOf(step), [4, 11])
+  t.equal(ack(step, 3, 3).kind, 'wait', 'EDK2 repeats it for each block out of order')
+  t.same(blocksOf(ack(step, 8, 3)), [9, 16], 'what was under way before the restart counts')
+})
+
+t.test('T4: silence is answered by the timer, ever more slowly, at least five times and for 15 s', async (t) => {
+  const sends: number[] = []
+  let step = start()
+  for (let at = 0; at < 60_000 && step.kind !== 'failed'; at += 100) {
+    step = advance(stateOf(step), { kind: 'wake', at })
+    if (step.kind === 'send') sends.push(at)
+  }
+  t.same(sends, [1000, 3000, 7000, 11_000, 15_000])
+  t.same(step, { kind: 'failed', reason: 'timed-out' })
+})
+
+t.test("T4: the client's own timeout is the first one", async (t) => {
+  t.equal(timeoutMs(stateOf(start({ initialTimeoutMs: 3000 }))), 3000)
+})
+
+t.test('T4: a measured round trip takes the place of the first timeout, down to the floor', async (t) => {
+  let step = start()
+  for (let block = 1; block < 40; block++) step = ack(step, block, block * 0.5)
+  t.equal(timeoutMs(stateOf(step)), 20.5)
+  let slow = start()
+  for (let block = 1; block < 60; block++) slow = ack(slow, block, block * 200)
+  t.ok(timeoutMs(stateOf(slow)) >= 220 && timeoutMs(stateOf(slow)) < 300, `${timeoutMs(stateOf(slow))} ms`)
+})
+
+t.test('T23: the floor can be a second', async (t) => {
+  let step = start({ minTimeoutMs: 1000 })
+  for (let block = 1; block < 40; block++) step = ack(step, block, block)
+  t.equal(timeoutMs(stateOf(step)), 1001)
+})
+
+t.test('Karn: the ACK of a block that was sent twice measures nothing and keeps the back-off', async (t) => {
+  const fast = ack(start(), 1, 1)
+  const before = timeoutMs(stateOf(fast))
+  const again = advance(stateOf(fast), { kind: 'wake', at: 500 })
+  t.same(blocksOf(again), [2, 2])
+  const next = ack(again, 2, 900)
+  t.equal(timeoutMs(stateOf(next)), before * 2, 'until a block beyond is acknowledged')
+  t.ok(timeoutMs(stateOf(ack(next, 3, 901))) <= before)
+})
+
+t.test('T12: the numbers roll over to 0 and the transfer goes on, three times', async (t) => {
+  const blocks = 200_000
+  let step = start({ blocks, windowsize: 7, oack: true })
+  let at = 0
+  while (step.kind === 'send') step = ack(step, step.to % 65536, at++)
+  t.match(step, { kind: 'done', confirmed: true, next: { acked: blocks } })
+})
+
+t.test('T13: the final ACK may be missing', async (t) => {
+  let step = ack(ack(start({ blocks: 3 }), 1, 1), 2, 2)
+  t.same(blocksOf(step), [3, 3])
+  const gone = advance(stateOf(step), { kind: 'unreachable' })
+  t.match(gone, { kind: 'done', confirmed: false })
+  for (let at = 0; step.kind === 'send' || step.kind === 'wait'; at += 50) {
+    step = advance(step.next, { kind: 'wake', at })
+  }
+  t.match(step, { kind: 'done', confirmed: false })
+})
+
+t.test('a client that was never heard of again has not got the file, though it may be one block long', async (t) => {
+  t.same(advance(stateOf(start({ blocks: 1 })), { kind: 'unreachable' }), { kind: 'failed', reason: 'client-gone' })
+})
+
+t.test('a client that goes in mid-transfer', async (t) => {
+  const step = ack(start(), 1, 1)
+  t.same(advance(stateOf(step), { kind: 'unreachable' }), { kind: 'failed', reason: 'client-gone' })
+  t.same(advance(stateOf(step), { kind: 'error' }), { kind: 'failed', reason: 'refused-by-client' })
+})
+
+t.test('T16: a repeated request sends the first packet again, until the client has answered', async (t) => {
+  const first = start({ oack: true })
+  t.same(blocksOf(advance(stateOf(first), { kind: 'request', at: 100 })), [0, 0])
+  const later = ack(first, 0, 1)
+  t.equal(hasAnswered(stateOf(later)), true)
+  t.equal(advance(stateOf(later), { kind: 'request', at: 100 }).kind, 'wait')
+})
+
+t.test('bytes that had to be read first start the clock when they leave', async (t) => {
+  const step = advance(stateOf(start()), { kind: 'sent', at: 700 })
+  t.match(step, { kind: 'wait', next: { sentAt: 700, wakeAt: 1700 } })
+})
+
+t.test('waking early changes nothing', async (t) => {
+  const step = start()
+  t.same(advance(stateOf(step), { kind: 'wake', at: 999 }), { kind: 'wait', next: stateOf(step) })
+})
