@@ -171,7 +171,10 @@ function encodeOverloaded(packet: DhcpPacket, codes: readonly number[], maxLengt
   if (packet.file === '') areas.push({ start: 108, bytes: Buffer.alloc(FILE_LENGTH), bit: FILE_HOLDS_OPTIONS, used: 0 })
   if (packet.sname === '')
     areas.push({ start: 44, bytes: Buffer.alloc(SNAME_LENGTH), bit: SNAME_HOLDS_OPTIONS, used: 0 })
-  for (const code of codes) {
+  // What no other area could hold has the first choice of this one, behind what stands first anyway.
+  const isLarge = (code: number): boolean => (packet.options.get(code)?.length ?? 0) > FILE_LENGTH - 3
+  const turn = (code: number): number => (rank(code) < 0 ? 0 : isLarge(code) ? 1 : 2)
+  for (const code of codes.toSorted((a, b) => turn(a) - turn(b))) {
     if (!placeOption(areas, code, packet.options.get(code))) {
       throw new PacketTooLong(HEADER_LENGTH + optionsLength(packet.options) + 1, maxLength)
     }

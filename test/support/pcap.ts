@@ -1,0 +1,41 @@
+// Reads classic pcap files of Ethernet frames: the UDP datagrams in them, in order.
+import { readFileSync } from 'node:fs'
+import { type Ipv4 } from '../../server/net/ipv4.ts'
+
+export interface CapturedDatagram {
+  readonly source: { readonly address: Ipv4; readonly port: number }
+  readonly destination: { readonly address: Ipv4; readonly port: number }
+  readonly payload: Buffer
+}
+
+const LITTLE_ENDIAN = 0xa1b2c3d4
+const ETHERNET = 1
+const ETHERTYPE_IPV4 = 0x0800
+const UDP = 17
+
+export function readPcap(path: string): readonly CapturedDatagram[] {
+  const file = readFileSync(path)
+  if (file.readUInt32LE(0) !== LITTLE_ENDIAN || file.readUInt32LE(20) !== ETHERNET) {
+    throw new Error(`${path}: not a little-endian pcap file of Ethernet frames`)
+  }
+  const datagrams: CapturedDatagram[] = []
+  for (let at = 24; at < file.length; ) {
+    const length = file.readUInt32LE(at + 8)
+    const datagram = udpOf(file.subarray(at + 16, at + 16 + length))
+    if (datagram) datagrams.push(datagram)
+    at += 16 + length
+  }
+  return datagrams
+}
+
+function udpOf(frame: Buffer): CapturedDatagram | undefined {
+  if (frame.readUInt16BE(12) !== ETHERTYPE_IPV4) return undefined
+  const packet = frame.subarray(14)
+  if (packet.readUInt8(9) !== UDP) return undefined
+  const udp = packet.subarray((packet.readUInt8(0) & 15) * 4)
+  return {
+    source: { address: packet.readUInt32BE(12), port: udp.readUInt16BE(0) },
+    destination: { address: packet.readUInt32BE(16), port: udp.readUInt16BE(2) },
+    payload: udp.subarray(8, udp.readUInt16BE(4))
+  }
+}
