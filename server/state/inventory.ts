@@ -61,11 +61,9 @@ export class StoredInventory implements Inventory {
 
   /** Hosts and groups whose settings pin this version, each in words. */
   pinning(image: string, version: string): readonly string[] {
-    const pins = (settings: Host | Group) => settings.image === image && settings.version === version
-    return [
-      ...this.groups().flatMap((group) => (pins(group) ? [`group ${group.name}`] : [])),
-      ...this.hosts().flatMap((host) => (pins(host) ? [`host ${host.name}`] : []))
-    ]
+    const groups = this.groups().filter((group) => group.version === version && group.image === image)
+    const hosts = this.hosts().filter((host) => host.version === version && this.#mayBoot(host, image))
+    return [...groups.map(({ name }) => `group ${name}`), ...hosts.map(({ name }) => `host ${name}`)]
   }
 
   /** @throws Conflict: HOST_EXISTS, MAC_IN_USE, ADDRESS_IN_USE, GROUP_NOT_FOUND. */
@@ -139,6 +137,12 @@ export class StoredInventory implements Inventory {
       this.#groups.delete(name)
       return true
     })
+  }
+
+  /** Where neither host nor group names an image, another group may come to: then it may be any. */
+  #mayBoot(host: Host, image: string): boolean {
+    const group = host.group === undefined ? undefined : this.#groups.get(host.group)
+    return (host.image ?? group?.image ?? image) === image
   }
 
   #refuseConflicts(host: Host, former: Host | undefined): void {
