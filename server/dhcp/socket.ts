@@ -29,8 +29,10 @@ export interface DhcpServerOptions {
   onEvent(event: DhcpEvent): void
   readonly clock: Clock
   readonly log: Log
-  /** Default: through koffi, and undefined when that cannot be loaded. */
-  readonly deviceSockets?: DeviceSockets | undefined | 'none'
+  /** Default: through koffi, where that can be loaded. */
+  readonly deviceSockets?: DeviceSockets | 'none' | undefined
+  /** Default: 67 and 4011. */
+  readonly ports?: { readonly server: number; readonly bootServer: number } | undefined
 }
 
 /** Packets since the start. */
@@ -119,8 +121,10 @@ class Server implements DhcpServer {
         `DHCP: without native code only one interface can be served, not ${names}; set dhcp.interfaces to one of them`
       )
     }
+    const ports = this.#options.ports ?? { server: SERVER_PORT, bootServer: BOOT_SERVER_PORT }
     for (const link of this.links) {
-      for (const port of [SERVER_PORT, BOOT_SERVER_PORT] as const) await this.#listen(link, port, native)
+      await this.#listen(link, SERVER_PORT, ports.server, native)
+      await this.#listen(link, BOOT_SERVER_PORT, ports.bootServer, native)
     }
   }
 
@@ -150,10 +154,10 @@ class Server implements DhcpServer {
    * Two sockets for each card and port: broadcasts reach only the wildcard one, and answers leave by the one that is
    * bound to our own address, for a wildcard socket sends a broadcast out of the default route's card.
    */
-  async #listen(link: Link, port: 67 | 4011, native: DeviceSockets | undefined): Promise<void> {
+  async #listen(link: Link, port: 67 | 4011, at: number, native: DeviceSockets | undefined): Promise<void> {
     const own = ownAddress(link, this.#options.config)
-    const bound = await this.#open(link, own, port, native)
-    const wildcard = await this.#open(link, 0, port, native)
+    const bound = await this.#open(link, own, at, native)
+    const wildcard = await this.#open(link, 0, at, native)
     for (const socket of [bound, wildcard]) {
       socket.on('message', (datagram, { address, port: sourcePort }) => {
         const source = { address: parseIpv4(address) ?? 0, port: sourcePort }

@@ -1,0 +1,105 @@
+import t from 'tap'
+import { LeaseWriter } from '../../../server/dhcp/lease-writer.ts'
+import { type Lease, type LeaseStore } from '../../../server/dhcp/leases.ts'
+import { FakeClock } from '../../fakes/clock.ts'
+import { BrokenLeaseStore, HangingLeaseStore, MemoryLeaseStore } from '../../fakes/lease-store.ts'
+
+const lease = (address: number): Lease => ({
+  address,
+  mac: '52:54:00:00:00:01',
+  clientId: undefined,
+  hostname: undefined,
+  state: 'bound',
+  expiresAt: 0,
+  updatedAt: 0,
+  pool: ''
+})
+
+function writing(store: LeaseStore) {
+  const clock = new FakeClock()
+  const log: string[] = []
+  const writer = new LeaseWriter({
+    store,
+    clock,
+    onFailure: (error, leases) => log.push(`failed ${leases.length}: ${error instanceof Error && error.message}`)
+  })
+  const save = (address: number) => writer.save(lease(address), (saved) => log.push(`${address} ${saved}`))
+  return { clock, log, writer, save }
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+t.test('nothing is told before it is saved, and leases of one moment share a commit', async (t) => {
+  const store = new MemoryLeaseStore()
+  const { clock, log, writer, save } = writing(store)
+  for (const address of [1, 2, 3]) save(address)
+  t.same([log, store.saves, writer.size], [[], 0, 3])
+  clock.advance(1)
+  t.same(log, [])
+  await writer.idle()
+  t.same([log, store.saves, writer.size], [['1 true', '2 true', '3 true'], 1, 0])
+})
+
+t.test('what comes in during a commit makes the next one', async (t) => {
+  const commits: number[][] = []
+  const release: (() => void)[] = []
+  const { clock, log, writer, save } = writing({
+    load: async () => [],
+    save: (leases) => {
+      commits.push(leases.map(({ address }) => address))
+      return new Promise((resolve) => release.push(resolve))
+    }
+  })
+  save(1)
+  clock.advance(1)
+  save(2)
+  save(3)
+  clock.advance(1000)
+  t.same(commits, [[1]])
+  release[0]?.()
+  await settled()
+  t.same([commits, log], [[[1], [2, 3]], ['1 true']])
+  release[1]?.()
+  await writer.idle()
+  t.same(log, ['1 true', '2 true', '3 true'])
+})
+
+t.test('a full batch waits for no timer', async (t) => {
+  const store = new MemoryLeaseStore()
+  const { writer, save } = writing(store)
+  for (let address = 0; address < 512; address += 1) save(address)
+  await writer.idle()
+  t.equal(store.saves, 1)
+})
+
+t.test('a store that refuses is no success, and the next lease is tried again', async (t) => {
+  const { clock, log, writer, save } = writing(new BrokenLeaseStore())
+  save(1)
+  clock.advance(1)
+  await writer.idle()
+  save(2)
+  clock.advance(1)
+  await writer.idle()
+  t.same(log, ['failed 1: disk full', '1 false', 'failed 1: disk full', '2 false'])
+})
+
+t.test('a store that throws at once is a store that refuses', async (t) => {
+  const { clock, log, writer, save } = writing({
+    load: async () => [],
+    save: () => {
+      throw new Error('closed')
+    }
+  })
+  save(1)
+  clock.advance(1)
+  await writer.idle()
+  t.same(log, ['failed 1: closed', '1 false'])
+})
+
+t.test('a store that never answers is told nothing twice, and nobody is told anything', async (t) => {
+  const { clock, log, writer, save } = writing(new HangingLeaseStore())
+  save(1)
+  clock.advance(60_000)
+  await settled()
+  t.same([log, writer.size], [[], 1])
+})
