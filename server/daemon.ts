@@ -32,6 +32,8 @@ import { startTftpServer } from './tftp/server.ts'
 
 /** How long one part may take to end before the next one's turn comes. */
 const CLOSE_MS = 5_000
+/** Ten machines that fetch one image by TFTP are seldom further apart than this; the daemon stays under 150 MB. */
+const TFTP_CACHE_BYTES = 8 * 1024 * 1024
 const BOOT_ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
 export interface DaemonDeps {
@@ -203,7 +205,7 @@ async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof start
   const { port } = tftp
   const addresses = tftp.addresses.length > 0 ? tftp.addresses : localAddresses()
   try {
-    return await startTftpServer({ ...options, addresses, port })
+    return await startTftpServer({ ...options, addresses, port, limits: { cacheBytes: TFTP_CACHE_BYTES } })
   } catch (error) {
     throw listenError(error, { face: 'TFTP', protocol: 'udp', address: addresses.join(', '), port, setting: 'tftp' })
   }

@@ -1,12 +1,21 @@
 #!/usr/bin/env node
 // argv and signals.
-import { run } from './cli/program.ts'
+import { enableCompileCache } from 'node:module'
+import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+
+// A daemon that serves files lives on little: without these two lines it takes half as much memory again. Young objects
+// get no more room than they begin with, and stripped sources are kept, so that the stripper need not be loaded.
+setFlagsFromString('--semi-space-growth-factor=1')
+// Never in /tmp, where Node would put it: whoever can write there could have us run their code.
+enableCompileCache(process.env.NODE_COMPILE_CACHE ?? path.join(import.meta.dirname, '../node_modules/.cache/rootcast'))
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
 // The reader of a pipe may leave early (`| head`); that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
+const { run } = await import('./cli/program.ts')
 process.exitCode = await run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
