@@ -1,0 +1,19 @@
+import t from 'tap'
+import { adminApp } from '../../../fakes/admin.ts'
+
+t.test('well', async (t) => {
+  const { call } = await adminApp(t)
+  const response = await call({ url: '/healthz', scope: 'none' })
+  t.equal(response.statusCode, 200)
+  t.same(response.json(), { status: 'ok' })
+})
+
+t.test('not well', async (t) => {
+  const checkDatabase = async () => {
+    throw new Error('locked')
+  }
+  const { call } = await adminApp(t, { checkDatabase })
+  const response = await call({ url: '/healthz', scope: 'none' })
+  t.equal(response.statusCode, 500)
+  t.notMatch(response.body, 'locked')
+})
