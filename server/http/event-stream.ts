@@ -17,6 +17,7 @@ export class EventStream extends Readable {
   readonly #heartbeatMs: number
   readonly #maxBehindBytes: number
   #heartbeat: Timer | undefined
+  #finished = false
 
   constructor({ clock, heartbeatMs = 15_000, maxBehindBytes = 1 << 20 }: EventStreamOptions) {
     super()
@@ -35,8 +36,10 @@ export class EventStream extends Readable {
 
   /** Ends the answer in good order. */
   finish(): void {
-    if (!this.destroyed && !this.readableEnded) this.push(null)
+    if (this.#finished) return
+    this.#finished = true
     this.#heartbeat?.cancel()
+    if (!this.destroyed) this.push(null)
   }
 
   override _read(): void {
@@ -56,7 +59,7 @@ export class EventStream extends Readable {
   }
 
   #send(text: string): void {
-    if (this.destroyed) return
+    if (this.#finished || this.destroyed) return
     this.push(text)
     if (this.readableLength > this.#maxBehindBytes) this.destroy()
   }
