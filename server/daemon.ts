@@ -19,7 +19,15 @@ import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
-import { directoryError, type Endpoint, errnoOf, listenError, messageOf, StartError } from './start-error.ts'
+import {
+  alreadyRunning,
+  directoryError,
+  type Endpoint,
+  errnoOf,
+  listenError,
+  messageOf,
+  StartError
+} from './start-error.ts'
 import { AuditLog } from './state/audit.ts'
 import { StoredBoots } from './state/boots.ts'
 import { Channels } from './state/channels.ts'
@@ -70,6 +78,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const inventory = await StoredInventory.open(database, clock)
   const leases = new StoredLeases(database)
   const store = await openStore(config.images.store, clock, log.child({ part: 'images' }))
+  ending('image store', () => store.close())
   const channels = await Channels.open(database, clock, store)
 
   // What decides: the boot plan and the journal of boots.
@@ -182,8 +191,9 @@ async function openStore(directory: string, clock: Clock, log: Log): Promise<Ima
   try {
     return await ImageStore.open(directory, { clock, log })
   } catch (error) {
-    if (['EACCES', 'EROFS', 'EPERM'].includes(errnoOf(error) ?? ''))
-      throw directoryError(error, directory, 'images.store')
+    const code = errnoOf(error) ?? ''
+    if (['EACCES', 'EROFS', 'EPERM'].includes(code)) throw directoryError(error, directory, 'images.store')
+    if (code === 'STORE_LOCKED') throw alreadyRunning(directory, 'images.store', error)
     throw new StartError(
       'STORE_UNUSABLE',
       `${directory}: ${messageOf(error)}; put back a copy, or set images.store`,

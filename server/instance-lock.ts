@@ -1,7 +1,7 @@
 // One daemon for each state directory: a second one would sweep away what the first is still writing.
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { StartError } from './start-error.ts'
+import { alreadyRunning } from './start-error.ts'
 
 const SQLITE_BUSY = 5
 
@@ -18,11 +18,7 @@ export function lockDirectory(directory: string): { release(): void } {
   } catch (error) {
     database.close()
     if (!isBusy(error)) throw error
-    throw new StartError(
-      'ALREADY_RUNNING',
-      `${directory} is in use by another rootcast; stop that one (see who: fuser ${file}), or set stateDir`,
-      error
-    )
+    throw alreadyRunning(directory, 'stateDir', error)
   }
   return { release: () => database.close() }
 }

@@ -58,6 +58,11 @@ export function directoryError(error: unknown, directory: string, setting: strin
   return new StartError('DIRECTORY_UNUSABLE', `${directory}: ${why}; mend it, or set ${setting}`, error)
 }
 
+export function alreadyRunning(directory: string, setting: string, cause: unknown): StartError {
+  const message = `${directory} is in use by another rootcast; stop that one (who: fuser ${directory}/lock), or set ${setting}`
+  return new StartError('ALREADY_RUNNING', message, cause)
+}
+
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

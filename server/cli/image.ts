@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import Type from 'typebox'
 import { ChannelSchema, ImageSchema, VersionSchema } from '../http/schema.ts'
 import { formatBytes, formatTime } from '../units.ts'
+import { buildCommand } from './build.ts'
 import { channelAt, printMoved } from './channel.ts'
 import {
   type ApiOptions,
@@ -39,6 +40,7 @@ export function imageCommand(context: Context): Command {
     .addCommand(promoteCommand(context))
     .addCommand(rollback(context))
     .addCommand(remove(context))
+    .addCommand(buildCommand(context))
 }
 
 function publishCommand(context: Context): Command {
