@@ -41,6 +41,8 @@ interface Powered {
 }
 
 const PROCESSORS = '2'
+// Everything but nested virtualisation, which the guest's kernel would load modules for.
+const CPU = 'max,svm=off'
 const QMP_FD = 3
 
 export class Machine {
@@ -114,7 +116,7 @@ export class Machine {
 async function machineArguments(options: MachineOptions): Promise<string[]> {
   return [
     ...['-name', options.name, '-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none'],
-    ...['-accel', options.accelerator, '-cpu', 'max', '-smp', PROCESSORS, '-m', String(options.memoryMib)],
+    ...['-accel', options.accelerator, '-cpu', CPU, '-smp', PROCESSORS, '-m', String(options.memoryMib)],
     ...(await firmwareArguments(options.firmware, options.directory)),
     ...['-uuid', machineUuid(options.mac)],
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],

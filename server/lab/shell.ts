@@ -2,25 +2,14 @@
 import { type SerialConsole } from './console.ts'
 import { type Deadlines } from './patience.ts'
 
-/** Whom to log in as. A lab's image may have an account with no password; no secret is kept here. */
-export interface Account {
-  readonly user: string
-  readonly password: string | undefined
-}
-
 export interface CommandResult {
   /** Standard output and error together, without the last line feed. */
   readonly output: string
   readonly status: number
 }
 
-/** The guest let nobody in. */
-export class LoginFailed extends Error {
-  readonly code = 'LAB_LOGIN_FAILED'
-  override readonly name = 'LoginFailed'
-}
-
-const LOGIN_PROMPT = /login: ?$/
+// Not anchored at the end: the kernel may say something right after it.
+const PROMPT = /\w@[\w.-]+:[^\n]*[#$] /
 
 export class Shell {
   readonly #console: SerialConsole
@@ -32,16 +21,11 @@ export class Shell {
     this.#deadlines = deadlines
   }
 
-  /** Waits for the login prompt, and logs in. */
-  static async login(console: SerialConsole, account: Account, deadlines: Deadlines): Promise<Shell> {
-    await console.until(LOGIN_PROMPT, { timeoutMs: deadlines.loginMs, unless: /Kernel panic/ })
-    console.write(`${account.user}\r`)
-    const [answer] = await console.until(/Password: ?$|Login incorrect|[#$] ?$/, { timeoutMs: deadlines.loginMs })
-    if (answer.startsWith('Password')) {
-      console.write(`${account.password ?? ''}\r`)
-      const [verdict] = await console.until(/Login incorrect|[#$] ?$/, { timeoutMs: deadlines.loginMs })
-      if (verdict === 'Login incorrect') throw new LoginFailed(`${account.user} can't log in`)
-    }
+  /** Waits for the login prompt, where root is let in without being asked for a password. */
+  static async open(console: SerialConsole, deadlines: Deadlines): Promise<Shell> {
+    const wait = { timeoutMs: deadlines.loginMs, unless: /Kernel panic/ }
+    await console.until(/login: root \(automatic login\)/, wait)
+    await console.until(PROMPT, wait)
     const shell = new Shell(console, deadlines)
     await shell.#quieten()
     return shell
