@@ -18,7 +18,7 @@ export interface Publisher {
   begin(image: string, version: string): Publication | Promise<Publication>
 }
 
-/** What the publisher can mend, by the store's codes. */
+/** What the publisher, or its administrator, can mend; by the store's codes. */
 const STATUSES: Readonly<Partial<Record<PublishErrorCode, number>>> = {
   NAME_INVALID: 400,
   PART_MISSING: 400,
@@ -33,6 +33,8 @@ const STATUSES: Readonly<Partial<Record<PublishErrorCode, number>>> = {
   SQUASHFS_TRUNCATED: 422,
   SQUASHFS_UNSUPPORTED: 422,
   NOT_A_TAR: 422,
+  TOOL_MISSING: 500,
+  PUBLICATION_CLOSED: 503,
   NO_SPACE: 507
 }
 

@@ -1,7 +1,7 @@
 // Requests against their schemas, and what a schema refused in words: which field, and what it should have been.
-import { type FastifySchemaCompiler } from 'fastify'
 import { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { type TLocalizedValidationError } from 'typebox/error'
 import Value from 'typebox/value'
 import { type FieldError } from './problem.ts'
 import { PATTERN_WORDS } from './schema.ts'
@@ -14,10 +14,18 @@ interface Fault {
   readonly message?: string | undefined
 }
 
+export interface RequestPart {
+  readonly schema: TSchema
+  /** `body`, `params`, `querystring`, `headers`. */
+  readonly httpPart?: string
+}
+
+export type Verdict = { readonly value: unknown } | { readonly error: TLocalizedValidationError[] }
+
 /** A body is taken as it is; what comes as text in the URL is read as the type that the schema names. */
-export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+export function compileValidator({ schema, httpPart }: RequestPart): (given: unknown) => Verdict {
   const compiled = Compile(schema)
-  return (given: unknown) => {
+  return (given) => {
     const value = httpPart === 'body' ? given : Value.Default(schema, Value.Convert(schema, given))
     return compiled.Check(value) ? { value } : { error: compiled.Errors(value) }
   }
