@@ -2,7 +2,7 @@
 // Everything ends with the process: namespaces live no longer than who is in them.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import koffi from 'koffi'
 
@@ -15,6 +15,11 @@ export async function enterOwnNetwork(): Promise<void> {
   // A network belongs to a thread: this one, which opens every socket and starts every child.
   if (unshare(CLONE_NEWNET) !== 0) throw new Error(`unshare: errno ${koffi.errno()}; these tests need root`)
   await ip('link set lo up')
+}
+
+function enter(namespace: number): void {
+  const setns = koffi.load(null).func('int setns(int, int)')
+  if (setns(namespace, CLONE_NEWNET) !== 0) throw new Error(`setns: errno ${koffi.errno()}`)
 }
 
 /** `ip` with its arguments in one line. */
@@ -87,6 +92,23 @@ export class Namespace implements AsyncDisposable {
     await once(child, 'close')
     clearTimeout(timer)
     return { code: child.exitCode ?? -1, ...output }
+  }
+
+  /** Opens a socket of ours over there: a socket stays in the network where it was made. `open` must not wait. */
+  within<T>(open: () => T): T {
+    const here = openSync('/proc/thread-self/ns/net', 'r')
+    const there = openSync(`/proc/${this.pid}/ns/net`, 'r')
+    try {
+      enter(there)
+      try {
+        return open()
+      } finally {
+        enter(here)
+      }
+    } finally {
+      closeSync(there)
+      closeSync(here)
+    }
   }
 
   /** Goes on until it ends by itself or the namespace does. */
