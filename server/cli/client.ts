@@ -1,5 +1,5 @@
 // The admin API as commands use it: problem details become one readable line, and bodies stream.
-import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -98,9 +98,8 @@ export class ApiClient {
   /** Resolves with a 2xx answer. */
   async #answer(call: Call): Promise<IncomingMessage> {
     const response = await this.#send(call)
-    const status = response.statusCode ?? 0
-    if (status >= 200 && status < 300) return response
-    throw problemOf(status, await text(response))
+    if (isSuccess(response)) return response
+    throw problemOf(response.statusCode ?? 0, await text(response))
   }
 
   #send({ method, path, accept, body }: Call): Promise<IncomingMessage> {
@@ -112,8 +111,11 @@ export class ApiClient {
       headers: { accept, authorization: `Bearer ${this.#token}`, ...headersOf(body) },
       ...(this.#signal && { signal: this.#signal })
     })
-    request.on('response', resolve)
-    // A daemon that refuses an upload answers before it has read it all; then the answer counts, not the broken pipe.
+    // A daemon that refuses an upload answers before it has read it all: the answer counts, and the rest is not sent.
+    request.on('response', (response) => {
+      if (typeof body === 'object' && !isSuccess(response)) abandon(request, body, response)
+      resolve(response)
+    })
     request.on('error', (error) => reject(unreachable(this.#base, error)))
     if (typeof body === 'object') {
       body.stream.on('error', (error) => {
@@ -126,6 +128,16 @@ export class ApiClient {
     }
     return promise
   }
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300
+}
+
+function abandon(request: ClientRequest, { stream }: Body, response: IncomingMessage): void {
+  stream.unpipe(request)
+  stream.destroy()
+  response.once('end', () => request.destroy())
 }
 
 function headersOf(body: Body | string | undefined): Record<string, string | number> {

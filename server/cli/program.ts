@@ -1,7 +1,5 @@
 // The command line: one file per noun, and one place where a failure becomes a line and an exit code.
 import { Command, CommanderError } from 'commander'
-import { ConfigError } from '../config.ts'
-import { StartError } from '../start-error.ts'
 import { bootCommand } from './boot.ts'
 import { channelCommand } from './channel.ts'
 import { type Context, examples } from './context.ts'
@@ -10,6 +8,7 @@ import { CommandFailure } from './failure.ts'
 import { groupCommand } from './group.ts'
 import { hostCommand } from './host.ts'
 import { imageCommand } from './image.ts'
+import { labCommand } from './lab.ts'
 import { leaseCommand } from './lease.ts'
 import { serveCommand } from './serve.ts'
 import { tokenCommand } from './token.ts'
@@ -23,10 +22,22 @@ const NOUNS = [
   bootCommand,
   leaseCommand,
   tokenCommand,
-  doctorCommand
+  doctorCommand,
+  labCommand
 ]
 
 const INTERRUPTED = 130
+/** Errors of the parts that mean: something needed is missing, or was said wrongly. */
+const MISSING = new Set([
+  'CONFIG_INVALID',
+  'CONFIG_NOT_FOUND',
+  'CONFIG_UNREADABLE',
+  'RECIPE_INVALID',
+  'RECIPE_NOT_FOUND',
+  'RECIPE_UNREADABLE',
+  'NOT_ROOT',
+  'TOOL_MISSING'
+])
 
 /** @returns the exit code: 0 done, 1 failed, 2 used wrongly or something needed is missing, 130 interrupted. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
@@ -38,7 +49,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (context.signal.aborted) return INTERRUPTED
     context.stderr.write(`rootcast: ${sentence(error)}\n`)
-    return error instanceof CommandFailure ? error.exitCode : error instanceof ConfigError ? 2 : 1
+    return exitCodeOf(error)
   }
 }
 
@@ -63,9 +74,13 @@ function withOutput(command: Command, context: Context): Command {
   return command
 }
 
-/** Failures that we know of are one sentence; a bug shows where it is. */
+/** What carries a code was foreseen and is one sentence; a bug shows where it is. */
 function sentence(error: unknown): string {
-  if (error instanceof CommandFailure || error instanceof ConfigError || error instanceof StartError)
-    return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  return 'code' in error ? error.message : (error.stack ?? error.message)
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandFailure) return error.exitCode
+  return error instanceof Error && 'code' in error && MISSING.has(String(error.code)) ? 2 : 1
 }

@@ -43,6 +43,8 @@ function tenths(stream: ProgressStream, label: string, total: number, words: (do
       told = tenth
       stream.write(`${label}: ${words(done)}\n`)
     },
-    stop() {}
+    stop() {
+      told = 10
+    }
   }
 }
