@@ -43,7 +43,7 @@ export async function buildImage(options: BuildOptions): Promise<Build> {
   const { recipePath, outDir, signal, onProgress = () => {} } = options
   const recipe = await loadRecipe(recipePath)
   const recipeDir = path.dirname(path.resolve(recipePath))
-  const key = await cacheKey(recipe, recipeDir, HOOKS_DIR)
+  const key = await cacheKey(recipe, recipeDir, HOOKS_DIR, whatIsMade(recipe))
   const earlier = await readManifest(outDir)
   if (earlier?.key === key && !options.fresh) {
     onProgress({ phase: 'cached', percent: overall('cached', 1), words: `${recipe.name} is as it was built before` })
@@ -68,6 +68,18 @@ export async function buildImage(options: BuildOptions): Promise<Build> {
   } finally {
     await rm(work, { recursive: true, force: true })
   }
+}
+
+/** Everything that is run for a recipe, but for the paths and the sources of this machine. */
+function whatIsMade(recipe: Recipe): string {
+  const scripts = { essential: 'essential', customize: 'customize' }
+  const places = { filesDir: 'files', hooksDir: 'hooks', outDir: 'parts' }
+  const sourcesList = toSourcesList(recipeSources(recipe))
+  return [
+    essentialScript(),
+    customizeScript({ recipe, sourcesList, ...places }),
+    ...mmdebstrapArguments(recipe, 'tree', scripts, recipeSources(recipe), [])
+  ].join('\n')
 }
 
 function located(manifest: Manifest, dir: string, cached: boolean): Build {

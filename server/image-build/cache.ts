@@ -4,12 +4,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Recipe } from './recipe.ts'
 
-/** Changed when the builder itself makes something else of the same recipe. */
-const BUILDER = 1
-
-/** The recipe's value, the content of the files that it names, and the initramfs hooks. */
-export async function cacheKey(recipe: Recipe, recipeDir: string, hooksDir: string): Promise<string> {
-  const hash = createHash('sha256').update(`${BUILDER}\n${canonical(recipe)}\n`)
+/**
+ * @param made what the builder makes of the recipe: its scripts and command lines, so that a change to the builder counts
+ */
+export async function cacheKey(recipe: Recipe, recipeDir: string, hooksDir: string, made: string): Promise<string> {
+  const hash = createHash('sha256').update(`${canonical(recipe)}\n${made}\n`)
   for (const { source } of recipe.files) {
     if (source !== undefined) add(hash, source, await readFile(path.join(recipeDir, source)))
   }

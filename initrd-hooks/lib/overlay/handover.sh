@@ -36,8 +36,8 @@ handover_network()
 {
 	local dns
 
-	mkdir -p /run/systemd/network
-	cat >"${overlay_networkd:-/run/systemd/network}/05-overlay.network" <<-END
+	mkdir -p "${overlay_systemd:-/run/systemd}/network" "${overlay_systemd:-/run/systemd}/system"
+	cat >"${overlay_systemd:-/run/systemd}/network/05-overlay.network" <<-END
 		# Written by the initramfs (BOOT=overlay).
 		[Match]
 		MACAddress=${overlay_mac}
@@ -50,6 +50,8 @@ handover_network()
 		[DHCPv4]
 		ClientIdentifier=mac
 	END
+	# It would make a second, static configuration out of ip=, or fail on it.
+	ln -sf /dev/null "${overlay_systemd:-/run/systemd}/system/systemd-network-generator.service"
 	[ -n "${overlay_dns}" ] && [ ! -L "${rootmnt:?}/etc/resolv.conf" ] || return 0
 	for dns in ${overlay_dns}; do
 		printf 'nameserver %s\n' "${dns}"

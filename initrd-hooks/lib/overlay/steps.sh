@@ -41,16 +41,18 @@ step()
 
 	if "$2"; then
 		[ -z "${overlay_detail}" ] || say "$1: ${overlay_detail}"
-		printf '%s\n' "${overlay_detail}" | checkin "$1" ok
+		checkin "$1" ok <<-END
+			${overlay_detail}
+		END
 		return 0
 	fi
 
 	overlay_why=${overlay_why:-it gave no reason}
 	say "$1 FAILED: ${overlay_why}"
 	# Before panic: with panic=N on the kernel line the machine reboots from there.
-	{
-		printf '%s\n' "${overlay_why}"
-		log_tail
-	} | checkin "$1" failed
+	checkin "$1" failed <<-END
+		${overlay_why}
+		$(log_tail)
+	END
 	return 1
 }

@@ -58,14 +58,17 @@ transfer_attempt()
 		fetcher=$!
 		hasher=''
 	else
-		# Held open for reading and writing, so that nobody waits for the other end: the hash is taken as the bytes pass.
-		mkfifo "${pipe}" && exec 9<>"${pipe}" || fail "cannot make ${pipe}" || return
-		{ tee "$2" <"${pipe}" | sha256sum >"$2.sum"; } 9>&- &
+		# The hash is taken as the bytes pass. Both ends are opened here, first for reading and writing, so that neither
+		# side can wait for the other to open its own.
+		rm -f "${pipe}"
+		mkfifo "${pipe}" && exec 9<>"${pipe}" 8<"${pipe}" || fail "cannot make ${pipe}" || return
+		transfer_hash "$2" &
 		hasher=$!
-		transfer_exec - "$1" >"${pipe}" 9>&- &
+		exec 8<&-
+		transfer_exec - "$1" >"${pipe}" &
 		fetcher=$!
 	fi
-	transfer_watch "${fetcher}" "$2" 9>&- &
+	transfer_watch "${fetcher}" "$2" &
 	watcher=$!
 
 	wait "${fetcher}"
@@ -79,13 +82,21 @@ transfer_attempt()
 	wait "${watcher}" 2>/dev/null
 }
 
+# transfer_hash <file>: what comes out of the pipe (8) into the file, and its sha256 into <file>.sum.
+# Like the others it lets go of the pipe by exec: `9>&-` as a redirection would keep a copy of it open in this shell.
+transfer_hash()
+{
+	exec 9>&-
+	tee "$1" <&8 | sha256sum >"$1.sum"
+}
+
 # transfer_exec <file, or - for stdout> <url> [<command that runs it>...]: becomes the program that fetches.
 transfer_exec()
 {
 	local file="$1" url="$2" authority
 	shift 2
 
-	exec 2>"${overlay_run}/transfer.err"
+	exec 9>&- 2>"${overlay_run}/transfer.err"
 	case ${url} in
 	http://*)
 		[ "${file}" = - ] || exec "$@" wget -q -c -O "${file}" "${url}"
@@ -108,6 +119,7 @@ transfer_watch()
 {
 	local size last=0 quiet_s=0 told=0
 
+	exec 9>&-
 	trap 'exit 0' TERM
 	while :; do
 		sleep 1 &
@@ -136,7 +148,9 @@ transfer_tell()
 	local words
 	words="$(megabytes "$1") of $(megabytes "${overlay_total}") MB"
 	say "${words}"
-	echo "${words}" | checkin layers progress "$1" "${overlay_total}"
+	checkin layers progress "$1" "${overlay_total}" <<-END
+		${words}
+	END
 }
 
 # transfer_pause <url> <attempt>: says what went wrong, then waits 1, 2, 4 … 16 s; false after the last attempt.
