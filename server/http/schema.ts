@@ -3,12 +3,14 @@ import Type, { type TArrayOptions, type TSchema } from 'typebox'
 import { LOADERS, ROOT_MODES, STEPS, TRANSPORTS } from '../boot/model.ts'
 import { SCOPES } from '../state/tokens.ts'
 
-/** What the patterns below ask for, for people. */
-export const PATTERN_WORDS: Map<string, string> = new Map()
+const patternWords = new Map<string, string>()
+/** What each pattern below asks for, for people. */
+export const PATTERN_WORDS: ReadonlyMap<string, string> = patternWords
 
 /** A string that must match `pattern`; `words` completes the sentence "the field …". */
 function text(pattern: string, words: string) {
-  PATTERN_WORDS.set(pattern, words)
+  patternWords.set(pattern, words)
+  // TString's own type forgets its options.
   const options = { pattern, description: words }
   return Object.assign(Type.String(options), options)
 }
@@ -53,7 +55,7 @@ export const KernelArgument = text(
 const OverlaySize = text('^[1-9][0-9]*[%kKmMgG]?$', 'must be a size as tmpfs takes it, like 50% or 2g')
 const OPTION_CODE = '^([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-4])$'
 const OptionValue = text('^([0-9A-Fa-f]{2}){1,255}$', 'must be 1 to 255 bytes in hex')
-PATTERN_WORDS.set(OPTION_CODE, 'must be the code of a DHCP option, 1 to 254')
+patternWords.set(OPTION_CODE, 'must be the code of a DHCP option, 1 to 254')
 
 export const Moment = Type.String({ format: 'date-time' })
 const Millis = Type.Integer({ description: 'ms since 1970' })

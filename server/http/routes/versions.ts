@@ -69,6 +69,9 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
       schema: {
         tags,
         summary: 'Publish a version; nothing boots it before a channel is moved to it',
+        description:
+          'The fields come in any order, but `version` before the files: they stream into the store under its name. ' +
+          'Without it the version is called after the minute, like 2026.11.21-0142 (UTC).',
         consumes: ['multipart/form-data'],
         params: ofImage,
         body: UploadSchema,
