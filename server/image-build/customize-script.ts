@@ -159,8 +159,7 @@ function leftovers(): string[] {
     'rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed" "$root/etc/.pwd.lock"',
     'rm -f "$root"/etc/passwd- "$root"/etc/shadow- "$root"/etc/group- "$root"/etc/gshadow- "$root"/etc/subuid- "$root"/etc/subgid-',
     'rm -f "$root"/var/cache/ldconfig/aux-cache "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old',
-    'rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*',
-    'rm -rf "$root"/var/cache/fontconfig/* "$root"/var/cache/man/* "$root"/tmp/* "$root"/var/tmp/*',
+    'rm -rf "$root"/var/cache/fontconfig/* "$root"/var/cache/man/*',
     'find "$root/var/log" -type f -delete'
   ]
 }
