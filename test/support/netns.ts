@@ -70,6 +70,13 @@ export class Namespace implements AsyncDisposable {
     return new Namespace(holder, Number(children.trim()))
   }
 
+  /** A cable from there to another namespace, both ends up. */
+  async cableTo(other: Namespace, ownEnd: string, otherEnd: string): Promise<void> {
+    await ip(`link add ${ownEnd} netns ${this.pid} type veth peer name ${otherEnd} netns ${other.pid}`)
+    await this.exec('ip', 'link', 'set', ownEnd, 'up')
+    await other.exec('ip', 'link', 'set', otherEnd, 'up')
+  }
+
   /** A cable from here to there: `here` is its end in our network, `there` its end in this one. Both come up. */
   async cable(here: string, there: string, mac?: string): Promise<void> {
     await ip(`link add ${here} type veth peer name ${there} netns ${this.pid}`)
@@ -109,6 +116,19 @@ export class Namespace implements AsyncDisposable {
       closeSync(there)
       closeSync(here)
     }
+  }
+
+  /** Goes on until it ends by itself or the namespace does; resolves when its output, on stdout, shows `sign`. */
+  async daemon(sign: RegExp, command: string): Promise<void> {
+    const child = this.spawn('sh', '-c', `exec ${command} 2>&1`)
+    let output = ''
+    child.stdout?.on('data', (text) => {
+      output += text
+    })
+    await eventually(`${sign} from ${command}`, () => {
+      if (child.exitCode !== null) throw new Error(`${command}: ${output}`)
+      return sign.test(output) ? true : undefined
+    })
   }
 
   /** Goes on until it ends by itself or the namespace does. */
