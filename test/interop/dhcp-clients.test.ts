@@ -217,3 +217,42 @@ t.test('one machine keeps its address through udhcpc, dhclient and a restart of 
   t.equal(await taken(dhclient.stderr), udhcpc)
   t.equal(again.server.counts().failed, 0)
 })
+
+t.test('without native code one card is served all the same', async (t) => {
+  const { client, leased } = await room(t, { deviceSockets: 'none' })
+  const { stderr } = await client.exec('busybox', ...UDHCPC, '-s', '/bin/true')
+  t.match(stderr, /lease of 192\.168\.77\.1\d\d obtained from 192\.168\.77\.1/)
+  t.match(leased(), [/ bound$/])
+})
+
+t.test('two cards, each with its own subnet: every client gets an address of the side that it is on', async (t) => {
+  await using left = await Namespace.create()
+  await using right = await Namespace.create()
+  await left.cable('srv1', 'eth0', MAC)
+  await right.cable('srv2', 'eth0', '52:54:00:00:00:02')
+  await ip('address add 10.1.0.1/24 dev srv1')
+  await ip('address add 10.2.0.1/24 dev srv2')
+  const side = (n: number) =>
+    roomOf({
+      subnet: net(`10.${n}.0.0/24`),
+      pools: [{ from: addr(`10.${n}.0.10`), to: addr(`10.${n}.0.20`) }],
+      router: addr(`10.${n}.0.1`)
+    })
+  await using running = await dhcpServer({ config: configOf({ subnets: [side(1), side(2)] }) })
+  t.same(
+    running.server.links.map(({ name }) => name),
+    ['srv1', 'srv2'],
+    'found by themselves'
+  )
+  const outputs = await Promise.all([left, right].map((client) => client.exec('busybox', ...UDHCPC, '-s', '/bin/true')))
+  t.match(outputs[0]?.stderr, /lease of 10\.1\.0\.\d+ obtained from 10\.1\.0\.1/)
+  t.match(outputs[1]?.stderr, /lease of 10\.2\.0\.\d+ obtained from 10\.2\.0\.1/)
+  t.match(running.server.counts(), { received: 4, sent: 4 })
+  const moved = await right.exec('ip', 'link', 'set', 'eth0', 'address', MAC)
+  t.equal(moved.code, 0)
+  const again = await right.exec('busybox', ...UDHCPC, '-s', '/bin/true')
+  t.match(again.stderr, /lease of 10\.2\.0\.\d+/, 'a machine that moved is served where it is now')
+  await t.rejects(dhcpServer({ config: configOf({ subnets: [side(1), side(2)] }), deviceSockets: 'none' }), {
+    code: 'INTERFACE_UNUSABLE'
+  })
+})
