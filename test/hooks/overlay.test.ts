@@ -104,10 +104,7 @@ inBoth('a download that was cut is resumed where it stopped', (t, sandbox, shell
   const { output, exitCode } = sandbox.boot(shell)
   t.equal(exitCode, 0, output)
   t.match(output, /attempt 2 of 8 in 1 s/)
-  t.match(
-    sandbox.read('calls'),
-    `wget -q -c -O ${sandbox.dir}/run/overlay/layers/${digest} http://192.0.2.1/blobs/sha256/${digest}`
-  )
+  t.match(output, `overlay: resuming at 1 of 1 MB\n`)
   t.equal(sandbox.read(`run/overlay/layers/${digest}`), 'first half, second half')
 })
 
@@ -150,7 +147,10 @@ inBoth('layers travel by TFTP in large blocks', (t, sandbox, shell) => {
   sandbox.write('proc/cmdline', arguments_('overlay.layers=tftp://192.0.2.1/boots/abcdefgh12345678/layers'))
   const { output, exitCode } = sandbox.boot(shell)
   t.equal(exitCode, 0, output)
-  t.match(sandbox.read('calls'), `tftp -g -b 1468 -l - -r blobs/sha256/${digest} 192.0.2.1\n`)
+  t.match(
+    sandbox.read('calls'),
+    `tftp -g -b 1468 -l ${sandbox.dir}/run/overlay/layers/${digest} -r blobs/sha256/${digest} 192.0.2.1\n`
+  )
 })
 
 inBoth('a list that is no list is refused', (t, sandbox, shell) => {
@@ -288,7 +288,7 @@ inBoth('progress goes out in bytes, at most once each ten per cent, and never af
     `i=0; while [ $i -lt 8 ]; do head -c 50000 "$SANDBOX/server/blobs/sha256/${digest}"; /bin/busybox usleep 60000; i=$((i + 1)); done`
   )
   const wget = sandbox.read('bin/wget')
-  sandbox.stub('wget', `case $* in *"-O - "*blobs*) exec wget-slow ;; esac\n${wget}`)
+  sandbox.stub('wget', `case $* in *blobs*) exec wget-slow >"$4" ;; esac\n${wget}`)
   t.equal(sandbox.boot(shell).exitCode, 0)
   const progress = sandbox.checkIns().filter((line) => line.includes('progress'))
   t.ok(progress.length >= 1 && progress.length <= 10, `${progress.length} of them`)

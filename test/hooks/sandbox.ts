@@ -23,7 +23,7 @@ export const ARGUMENTS = [
   'ip=192.0.2.50:192.0.2.1:192.0.2.254:255.255.255.0:client12::off:192.0.2.53::'
 ]
 
-const APPLETS = 'cat cut head ls ln mkdir mkfifo rm sha256sum sh tail tee touch tr wc'.split(' ')
+const APPLETS = 'cat cut head ls ln mkdir rm sha256sum sh tail tr wc'.split(' ')
 
 export interface Outcome {
   readonly output: string
@@ -175,7 +175,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ -f "$SANDBOX/server/$name" ] || { echo "tftp: server error: (1) File not found" >&2; exit 1; }
-if [ "$file" = - ]; then cat "$SANDBOX/server/$name"; else cat "$SANDBOX/server/$name" >"$file"; fi`,
+cat "$SANDBOX/server/$name" >"$file"`,
   // A file \`<name>.cut\` on the server cuts the next answer after so many bytes; \`<name>.hang\` gives nothing at all.
   wget: `echo "wget $*" >>"$SANDBOX/calls"
 post='' resume=''
@@ -203,7 +203,6 @@ answer=$SANDBOX/server/$name
 [ -f "$answer" ] || { echo "wget: server returned error: HTTP/1.1 404 Not Found" >&2; exit 1; }
 from=1
 [ -z "$resume" ] || [ ! -f "$file" ] || from=$(($(wc -c <"$file") + 1))
-send() { if [ -f "$answer.cut" ]; then tail -c "+$from" "$answer" | head -c "$(cat "$answer.cut")"; else tail -c "+$from" "$answer"; fi; }
-if [ "$file" = - ]; then send; else send >>"$file"; fi
+tail -c "+$from" "$answer" | if [ -f "$answer.cut" ]; then head -c "$(cat "$answer.cut")"; else cat; fi >>"$file"
 [ ! -f "$answer.cut" ] || { rm "$answer.cut"; echo "wget: connection closed prematurely" >&2; exit 1; }`
 }

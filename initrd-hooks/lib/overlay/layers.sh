@@ -8,9 +8,7 @@ LAYERS_HEADROOM=134217728
 layers_get()
 {
 	layers_list && layers_fit && layers_room && layers_fetch || return
-	overlay_detail="${overlay_count} of $(megabytes "${overlay_total}") MB in RAM"
-	[ "${overlay_count}" -eq 1 ] && overlay_detail="1 layer, ${overlay_detail#* of }" ||
-		overlay_detail="${overlay_count} layers, ${overlay_detail#* of }"
+	overlay_detail="$(megabytes "${overlay_total}") MB in RAM, layers: ${overlay_count}"
 }
 
 # <overlay.layers> has one layer a line: `<sha256> <bytes> <name>`, and may say more after it.
@@ -81,7 +79,7 @@ memory_bytes()
 # A tmpfs of exactly the layers' size (and a page each): a layer that grows beyond what was announced stops there.
 layers_room()
 {
-	local size=$((overlay_total + 8192 * overlay_count))
+	local size=$((overlay_total + 4096 * overlay_count))
 
 	mkdir -p "${overlay_run}/layers"
 	if is_mounted "${overlay_run}/layers"; then
@@ -113,10 +111,10 @@ layers_verify()
 	while read -r digest bytes _; do
 		number=$((number + 1))
 		file=${overlay_run}/layers/${digest}
-		[ -s "${file}.sum" ] || sha256sum "${file}" >"${file}.sum" || fail "cannot read ${file}" || return
-		read -r sum _ <"${file}.sum"
+		sum=$(sha256sum "${file}") || fail "cannot read ${file}" || return
+		sum=${sum%% *}
 		if [ "${sum}" != "${digest}" ] || [ "$(size_of "${file}")" -ne "${bytes}" ]; then
-			rm -f "${file}" "${file}.sum"
+			rm -f "${file}"
 			fail "layer ${number} of ${overlay_count} is corrupt: its sha256 is ${sum}, not ${digest}"
 			return
 		fi

@@ -21,7 +21,7 @@ transfer_text()
 }
 
 # transfer_file <url> <file> <bytes>: resumes what is there (HTTP) or begins again (TFTP cannot resume).
-# A file fetched in one go is hashed on its way: its sha256 then stands in <file>.sum.
+# It is hashed afterwards: busybox tee moves a kilobyte at a time, which costs more than reading the file once again.
 transfer_file()
 {
 	local attempt=1 before after
@@ -32,7 +32,7 @@ transfer_file()
 		transfer_attempt "$1" "$2" "$3"
 		after=$(size_of "$2")
 		if [ "${after}" -gt "$3" ]; then
-			rm -f "$2" "$2.sum"
+			rm -f "$2"
 			fail "$1 is longer than the $3 bytes announced"
 			return
 		fi
@@ -45,63 +45,32 @@ transfer_file()
 
 transfer_attempt()
 {
-	local fetcher watcher hasher pipe="$2.pipe"
+	local fetcher watcher
 
-	rm -f "$2.sum"
 	case $1 in
 	tftp://*) rm -f "$2" ;;
 	esac
+	[ ! -s "$2" ] || say "resuming at $(megabytes "$(size_of "$2")") of $(megabytes "$3") MB"
 
-	if [ -s "$2" ]; then
-		say "resuming at $(megabytes "$(size_of "$2")") of $(megabytes "$3") MB"
-		transfer_exec "$2" "$1" &
-		fetcher=$!
-		hasher=''
-	else
-		# The hash is taken as the bytes pass. Both ends are opened here, first for reading and writing, so that neither
-		# side can wait for the other to open its own.
-		rm -f "${pipe}"
-		mkfifo "${pipe}" && exec 9<>"${pipe}" 8<"${pipe}" || fail "cannot make ${pipe}" || return
-		transfer_hash "$2" &
-		hasher=$!
-		exec 8<&-
-		transfer_exec - "$1" >"${pipe}" &
-		fetcher=$!
-	fi
+	transfer_exec "$2" "$1" &
+	fetcher=$!
 	transfer_watch "${fetcher}" "$2" &
 	watcher=$!
-
 	wait "${fetcher}"
-	if [ -n "${hasher}" ]; then
-		exec 9>&-
-		wait "${hasher}"
-		rm -f "${pipe}"
-	fi
 	# Its last check-in has left before the next step's first.
 	kill "${watcher}" 2>/dev/null
 	wait "${watcher}" 2>/dev/null
 }
 
-# transfer_hash <file>: what comes out of the pipe (8) into the file, and its sha256 into <file>.sum.
-# Like the others it lets go of the pipe by exec: `9>&-` as a redirection would keep a copy of it open in this shell.
-transfer_hash()
-{
-	exec 9>&-
-	tee "$1" <&8 | sha256sum >"$1.sum"
-}
-
-# transfer_exec <file, or - for stdout> <url> [<command that runs it>...]: becomes the program that fetches.
+# transfer_exec <file> <url> [<command that runs it>...]: becomes the program that fetches.
 transfer_exec()
 {
 	local file="$1" url="$2" authority
 	shift 2
 
-	exec 9>&- 2>"${overlay_run}/transfer.err"
+	exec 2>"${overlay_run}/transfer.err"
 	case ${url} in
-	http://*)
-		[ "${file}" = - ] || exec "$@" wget -q -c -O "${file}" "${url}"
-		exec "$@" wget -q -O - "${url}"
-		;;
+	http://*) exec "$@" wget -q -c -O "${file}" "${url}" ;;
 	tftp://*)
 		authority=${url#tftp://}
 		url=${authority#*/}
@@ -119,7 +88,6 @@ transfer_watch()
 {
 	local size last=0 quiet_s=0 told=0
 
-	exec 9>&-
 	trap 'exit 0' TERM
 	while :; do
 		sleep 1 &
