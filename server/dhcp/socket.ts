@@ -180,7 +180,7 @@ class Server implements DhcpServer {
         protocol: 'udp',
         address: formatIpv4(address),
         port,
-        setting: 'dhcp.mode: off'
+        setting: 'dhcp.interfaces, or dhcp.mode: off'
       })
     }
     socket.setBroadcast(true)
