@@ -1,7 +1,7 @@
 #!/bin/sh
 # Readies a fresh clone: npm packages, then the Debian packages of one purpose. Quick and quiet when nothing is missing.
 #
-#   sh server/setup.sh serve|lab|test
+#   sh server/setup.sh check|serve|lab|test     (check: npm packages only)
 #
 # npm runs this under the machine's own Node, before any npm package is there. Exit status: 0 ready, 2 something is
 # missing that only the administrator can mend, anything else: an installation failed.
@@ -14,17 +14,20 @@ main()
 {
 	cd "$(dirname "$0")/.."
 	case "${1-}" in
+		check) purposes='' ;;
 		serve) purposes='serve' ;;
 		lab) purposes='serve lab' ;;
 		test) purposes='serve lab test' ;;
 		*)
-			echo "usage: sh server/setup.sh serve|lab|test" >&2
+			echo "usage: sh server/setup.sh check|serve|lab|test" >&2
 			exit 2
 			;;
 	esac
 	ready_npm_packages
-	[ "$1" != test ] || ready_tap
-	ready_debian_packages
+	case "$1" in
+		check | test) ready_tap ;;
+	esac
+	[ -z "$purposes" ] || ready_debian_packages
 }
 
 ready_npm_packages()
@@ -32,10 +35,10 @@ ready_npm_packages()
 	installed=node_modules/.package-lock.json
 	[ -e "$installed" ] && [ -z "$(find package-lock.json -newer "$installed")" ] && return
 	echo "Installing npm packages…" >&2
-	npm ci --no-progress >&2
+	npm ci --no-progress --loglevel=error >&2
 }
 
-# tap compiles its plugin set once; two test runs at a time would race to be the first.
+# Until it is built for the plugins that package.json names, tap runs with others, and no test starts.
 ready_tap()
 {
 	[ -d .tap/plugins ] || node_modules/.bin/tap build >/dev/null
