@@ -71,7 +71,7 @@ export async function buildImage(options: BuildOptions): Promise<Build> {
 }
 
 /** Everything that is run for a recipe, but for the paths and the sources of this machine. */
-function whatIsMade(recipe: Recipe): string {
+export function whatIsMade(recipe: Recipe): string {
   const scripts = { essential: 'essential', customize: 'customize' }
   const places = { filesDir: 'files', hooksDir: 'hooks', outDir: 'parts' }
   const sourcesList = toSourcesList(recipeSources(recipe))

@@ -25,6 +25,7 @@ const ORDER: readonly BuildPhase[] = ['index', 'essential', 'packages', 'customi
 
 /** Pure: how far the whole is when `share` (0 to 1) of this phase is done. */
 export function overall(phase: BuildPhase, share: number): number {
+  if (phase === 'cached') return BEGINS.cached
   const begin = BEGINS[phase]
   const end = BEGINS[ORDER[ORDER.indexOf(phase) + 1] ?? 'done']
   return Math.round(begin + (end - begin) * Math.min(1, Math.max(0, share)))
