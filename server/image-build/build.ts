@@ -1,16 +1,18 @@
 // From a recipe to kernel, initrd and squashfs root.
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { mksquashfs } from 'squashfs-tools-ts'
-import { type AptSource, hostAptOptions, hostSources, recipeSources, toSourcesList } from './apt-sources.ts'
+import { hostAptOptions, hostSources, recipeSources, toSourcesList } from './apt-sources.ts'
 import { cacheKey } from './cache.ts'
 import { customizeScript, essentialScript } from './customize-script.ts'
 import { BuildError } from './errors.ts'
+import { installFailure, mmdebstrapArguments } from './mmdebstrap.ts'
 import { newestBefore } from './moment.ts'
 import { type BuildProgress, overall, packageProgress } from './progress.ts'
 import { loadRecipe, type Recipe } from './recipe.ts'
 import { type Manifest, PART_FILES, readManifest, writeManifest } from './result.ts'
-import { type Ended, runContained } from './run.ts'
+import { runContained } from './run.ts'
+import { makeWorkDir } from './work-dir.ts'
 
 export const HOOKS_DIR = path.join(import.meta.dirname, '../../initrd-hooks')
 
@@ -51,8 +53,7 @@ export async function buildImage(options: BuildOptions): Promise<Build> {
   }
   if (process.getuid?.() !== 0) throw new BuildError('NOT_ROOT', 'building an image needs root')
 
-  await mkdir(path.dirname(path.resolve(outDir)), { recursive: true })
-  const work = await mkdtemp(`${path.resolve(outDir)}.building-`)
+  const work = await makeWorkDir(outDir)
   try {
     const parts = path.join(work, 'parts')
     await mkdir(parts)
@@ -140,54 +141,6 @@ async function installPackages({ recipe, recipeDir, work, parts, options, onProg
       : error
   })
   if (ended.exitCode !== 0) throw installFailure(ended, customizing)
-}
-
-/** Pure. */
-export function mmdebstrapArguments(
-  recipe: Recipe,
-  tree: string,
-  scripts: { readonly essential: string; readonly customize: string },
-  sources: readonly AptSource[],
-  aptOptions: readonly string[]
-): string[] {
-  const packages = [...new Set([...REQUIRED_PACKAGES, recipe.kernel, ...recipe.packages])].sort()
-  const excludes = recipe.documentation ? [] : UNREAD
-  return [
-    ...['--mode=root', '--variant=minbase', '--format=directory', '--verbose'],
-    `--include=${packages.join(',')}`,
-    ...excludes.map((pattern) => `--dpkgopt=${pattern}`),
-    ...['Acquire::Languages { "none"; }', 'Acquire::Retries "3"', ...aptOptions].map((option) => `--aptopt=${option}`),
-    `--essential-hook=${scripts.essential} "$1"`,
-    `--customize-hook=${scripts.customize} "$1"`,
-    recipe.suite,
-    tree,
-    ...toSourcesList(sources).trimEnd().split('\n')
-  ]
-}
-
-/** What BOOT=overlay and a system without a disk cannot do without. */
-const REQUIRED_PACKAGES = ['busybox', 'initramfs-tools', 'kmod', 'systemd-sysv', 'udev', 'zstd'] as const
-
-const UNREAD = [
-  'path-exclude=/usr/share/man/*',
-  'path-exclude=/usr/share/info/*',
-  'path-exclude=/usr/share/locale/*',
-  'path-exclude=/usr/share/doc/*',
-  'path-include=/usr/share/doc/*/copyright'
-]
-
-function installFailure({ exitCode, log }: Ended, customizing: boolean): BuildError {
-  if (exitCode === 127)
-    return new BuildError('TOOL_MISSING', 'mmdebstrap is not installed (Debian package mmdebstrap)', log)
-  const words = log
-    .split('\n')
-    .filter((line) => /^(E:|W:|error|dpkg: error|.*[Nn]o space left)/.test(line))
-    .slice(-5)
-    .join('; ')
-  if (/no space left on device/i.test(log)) return new BuildError('NO_SPACE', `the disk is full: ${words}`, log)
-  return customizing
-    ? new BuildError('CUSTOMIZE_FAILED', `a command of the recipe failed: ${words}`, log)
-    : new BuildError('PACKAGES_FAILED', `mmdebstrap failed: ${words}`, log)
 }
 
 interface Pack {
