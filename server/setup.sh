@@ -1,7 +1,7 @@
 #!/bin/sh
 # Readies a fresh clone: npm packages, then the Debian packages of one purpose. Quick and quiet when nothing is missing.
 #
-#   sh server/setup.sh check|serve|lab|test     (check: npm packages only)
+#   sh server/setup.sh check|serve|lab|test|bench     (check: npm packages only)
 #
 # npm runs this under the machine's own Node, before any npm package is there. Exit status: 0 ready, 2 something is
 # missing that only the administrator can mend, anything else: an installation failed.
@@ -18,8 +18,9 @@ main()
 		serve) purposes='serve' ;;
 		lab) purposes='serve lab' ;;
 		test) purposes='serve lab test' ;;
+		bench) purposes='serve lab test bench' ;;
 		*)
-			echo "usage: sh server/setup.sh check|serve|lab|test" >&2
+			echo "usage: sh server/setup.sh check|serve|lab|test|bench" >&2
 			exit 2
 			;;
 	esac

@@ -10,7 +10,7 @@ const list = parsePackageList(
 t.test('the list says of each package once what it is for', async (t) => {
   const names = list.map(({ name }) => name)
   t.strictSame(names, [...new Set(names)])
-  for (const { purpose } of list) t.match(purpose, /^(serve|lab|test)$/)
+  for (const { purpose } of list) t.match(purpose, /^(serve|lab|test|bench)$/)
   t.match(list[0], { name: 'ipxe', purpose: 'serve', use: /iPXE/ })
 })
 
