@@ -53,6 +53,8 @@ export function loaderFor(
     return chosen
   }
   if (client.stage === 'ipxe') return 'ipxe'
+  // Debian 12's signed GRUB has no http module: loaded by UEFI HTTP boot, it stops at its prompt.
+  if (client.stage === 'http-boot' && loaderFile(client.arch, 'ipxe') !== undefined) return 'ipxe'
   const preferred = defaults[client.arch]
   if (preferred !== undefined && loaderFile(client.arch, preferred) !== undefined) return preferred
   return LOADERS_BY_ARCH[client.arch].files[0]?.[0] ?? 'ipxe'
