@@ -52,7 +52,9 @@ export class Shell {
 
   /** A shell without line editing and prompts, on a terminal without echo, undisturbed by the kernel. */
   async #quieten(): Promise<void> {
-    this.#console.write("exec sh\rPS1= PS2=; stty -echo cols 4000; dmesg -n 1; echo 'qui''et'\r")
+    // One line: what is typed ahead of a shell that takes over the terminal may be thrown away with its settings.
+    const inner = "echo 'qui''et'; exec sh"
+    this.#console.write(`stty -echo cols 4000; dmesg -n 1; PS1= PS2= exec sh -c "${inner}"\r`)
     await this.#console.until(/quiet\n/, { timeoutMs: this.#deadlines.commandMs })
   }
 }
