@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { StoreError } from './errors.ts'
 
 export interface Lock {
+  /** Once or more often. */
   release(): void
 }
 
@@ -19,5 +20,9 @@ export function acquireLock(path: string): Lock {
     database.close()
     throw new StoreError('STORE_LOCKED', `the image store is open in another process (${path})`, { cause })
   }
-  return { release: () => database.close() }
+  return {
+    release() {
+      if (database.isOpen) database.close()
+    }
+  }
 }

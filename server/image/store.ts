@@ -218,13 +218,22 @@ export class ImageStore {
   async #takeBack(name: VersionName, blobs: readonly Ingested[]): Promise<void> {
     const index = await this.#layout.readIndex()
     // It is there when only the last sync failed: named, but perhaps not after a power cut.
-    if (index.manifests.some((entry) => isNamed(nameOf(entry), name))) {
-      await this.#layout.writeIndex(withoutEntry(index, name))
-    }
+    if (index.manifests.some((entry) => isNamed(nameOf(entry), name))) await this.#unname(name, index)
+    // Whether that went well or not, what stands on disk counts.
+    const standing = await this.#layout.readIndex()
+    await this.#catalog.load(standing)
     await this.#collect(
-      await this.#layout.readIndex(),
+      standing,
       blobs.map(({ digest }) => digest)
     )
+  }
+
+  async #unname(name: VersionName, index: Index): Promise<void> {
+    try {
+      await this.#layout.writeIndex(withoutEntry(index, name))
+    } catch (err) {
+      this.#options.log.warn({ ...name, err }, 'a version that could not be synced could not be taken back either')
+    }
   }
 
   async #digestsOf({ digest, kernel, initrd, layers }: Version): Promise<string[]> {
