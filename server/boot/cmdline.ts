@@ -40,17 +40,37 @@ export function rootPath(facts: LineFacts): string {
   return `overlay:${layersUrl(facts)}`
 }
 
-/** The line's words, unquoted: each loader's dialect quotes in its own way. */
+/** What may be left out for the line to fit into one DHCP option; the URLs hold both. */
+interface Omitted {
+  readonly bootId: boolean
+  readonly nextServer: boolean
+}
+
+const SHAPES: readonly Omitted[] = [
+  { bootId: false, nextServer: false },
+  { bootId: true, nextServer: false },
+  { bootId: true, nextServer: true }
+]
+
+/**
+ * The line's words, unquoted: each loader's dialect quotes in its own way. Short enough for one DHCP option if that can
+ * be done, complete if not.
+ */
 export function kernelWords(facts: LineFacts): readonly string[] {
+  const lines = SHAPES.map((omitted) => words(facts, omitted))
+  return lines.find((line) => kernelLine(line).length <= OPTION_LENGTH) ?? lines[0] ?? []
+}
+
+function words(facts: LineFacts, omitted: Omitted): readonly string[] {
   const { plan } = facts
   return [
     'BOOT=overlay',
     `overlay.layers=${layersUrl(facts)}`,
-    `overlay.boot=${facts.bootId}`,
+    ...(omitted.bootId ? [] : [`overlay.boot=${facts.bootId}`]),
     `overlay.checkin=${origin('http', facts.server, facts.httpPort)}/boots/${facts.bootId}/checkins`,
     ...(plan.overlaySize === undefined ? [] : [`overlay.size=${plan.overlaySize}`]),
     `BOOTIF=${bootif(facts.mac)}`,
-    `ip=${ipArgument(facts)}`,
+    `ip=${ipArgument(facts, omitted)}`,
     ...plan.arguments
   ]
 }
@@ -62,12 +82,12 @@ export function kernelLine(words: readonly string[]): string {
 
 // Kernel's nfsroot.rst: client, server, gateway, netmask, host name, device, autoconf, two name servers, NTP server.
 // The device stays empty because BOOTIF names it.
-function ipArgument({ address, network, server }: LineFacts): string {
+function ipArgument({ address, network, server }: LineFacts, omitted: Omitted): string {
   if (address === undefined || network === undefined) return 'dhcp'
   const [dns0, dns1] = network.dns
   const fields = [
     dotted(address),
-    dotted(server),
+    omitted.nextServer ? '' : dotted(server),
     dotted(network.router),
     dotted(network.netmask),
     hostNameField(network.hostname),
@@ -100,5 +120,6 @@ export function kernelArgumentFault(word: string): string | undefined {
   if (word.split(' ').some((part) => /^(#.*|;|&&|\|\|)$/.test(part)))
     return 'it holds a word that ends a command in iPXE'
   if (/^initrd=/.test(word)) return 'initrd= is set by the loader'
+  if (/^overlay\.size=(?!\d+[%kKmMgG]?$)/.test(word)) return 'a size is written like 50%, 800m or 2g'
   return undefined
 }

@@ -51,7 +51,8 @@ export function planFor(client: Client, facts: BootFacts): BootPlan {
   const version = facts.images.resolve(selection.image, selection.ref)
   if (typeof version === 'string') return refuse(version, absenceInWords(version, selection.image, selection.ref))
   const kernelArguments = [...version.arguments, ...selection.arguments]
-  const fault = firstFault(kernelArguments) ?? lengthFault(kernelArguments)
+  const size = selection.overlaySize === undefined ? [] : [`overlay.size=${selection.overlaySize}`]
+  const fault = firstFault([...size, ...kernelArguments]) ?? lengthFault(kernelArguments)
   if (fault !== undefined) return refuse('ARGUMENT_NOT_POSSIBLE', fault)
   return {
     kind: 'image',
