@@ -1,5 +1,6 @@
 // `rootcast lab`: settles what can only be settled on the machine itself, then carries on in a world of its own.
 import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { type Loader } from '../boot/model.ts'
@@ -22,7 +23,7 @@ export interface LabOptions {
 }
 
 const INSIDE = path.join(import.meta.dirname, 'inside.ts')
-const LOG_DIRECTORY = path.join(import.meta.dirname, '../../var/lab')
+const LOGS = path.join(import.meta.dirname, '../../var/lab')
 
 /** @throws CommandFailure with what to do, or that something did not hold. */
 export async function runLab(options: LabOptions, context: Context): Promise<void> {
@@ -36,7 +37,11 @@ export async function runLab(options: LabOptions, context: Context): Promise<voi
     context.stderr.write('KVM does not work here; the machines are emulated (TCG), and take their time.\n')
   }
   const build = { kernel, initrd, root, arguments: words }
-  await runInside({ ...options, build, accelerator, logDirectory: LOG_DIRECTORY }, context)
+  await mkdir(LOGS, { recursive: true })
+  const logDirectory = await mkdtemp(path.join(LOGS, 'run-'))
+  await runInside({ ...options, build, accelerator, logDirectory }, context)
+  // Of a run that went wrong they are kept.
+  await rm(logDirectory, { recursive: true })
 }
 
 /** `ROOTCAST_LAB_ACCELERATOR` saves the probe, and is believed. */

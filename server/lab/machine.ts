@@ -41,8 +41,8 @@ interface Powered {
 }
 
 const PROCESSORS = '2'
-// Everything but nested virtualisation, which the guest's kernel would load modules for.
-const CPU = 'max,svm=off'
+// Emulated byte by byte, `rep movsb` is slow: without these two the kernel moves memory in words.
+const CPU = 'max,erms=off,fsrm=off'
 const QMP_FD = 3
 
 export class Machine {

@@ -15,7 +15,7 @@ import { type Accelerator } from './accelerator.ts'
 import { type CardRom, type Firmware } from './firmware.ts'
 import { Machine } from './machine.ts'
 import { SCRATCH } from './namespace.ts'
-import { BRIDGE, clientMac, createNetwork, type Network } from './network.ts'
+import { CARD, clientMac, createNetwork, type Network } from './network.ts'
 import { Timeline } from './timeline.ts'
 
 export const SERVER: Ipv4 = 0x0a_4d_00_01 // 10.77.0.1
@@ -39,7 +39,8 @@ export interface ClientOptions {
 }
 
 const STATE = join(SCRATCH, 'state')
-const STORE = join(SCRATCH, 'store')
+/** An OCI image layout. */
+export const STORE = join(SCRATCH, 'store')
 
 export class Rig {
   readonly api: ApiClient
@@ -123,7 +124,7 @@ function rigConfig(): Record<string, unknown> {
     images: { store: STORE },
     dhcp: {
       mode: 'authoritative',
-      interfaces: [BRIDGE],
+      interfaces: [CARD],
       subnets: [{ subnet: formatSubnet(SUBNET), pools: [{ from: host(100), to: host(199) }], router: host(1) }]
     }
   }

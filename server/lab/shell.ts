@@ -52,10 +52,12 @@ export class Shell {
 
   /** A shell without line editing and prompts, on a terminal without echo, undisturbed by the kernel. */
   async #quieten(): Promise<void> {
-    // One line: what is typed ahead of a shell that takes over the terminal may be thrown away with its settings.
-    const inner = "echo 'qui''et'; exec sh"
-    this.#console.write(`stty -echo cols 4000; dmesg -n 1; PS1= PS2= exec sh -c "${inner}"\r`)
-    await this.#console.until(/quiet\n/, { timeoutMs: this.#deadlines.commandMs })
+    const wait = { timeoutMs: this.#deadlines.commandMs }
+    this.#console.write('exec sh\r')
+    // What is typed sooner, the old shell has read already and takes with it.
+    await this.#console.until(/exec sh\n[#$] /, wait)
+    this.#console.write("PS1= PS2=; stty -echo cols 4000; dmesg -n 1; echo 'qui''et'\r")
+    await this.#console.until(/quiet\n/, wait)
   }
 }
 

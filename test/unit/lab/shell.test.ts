@@ -8,8 +8,10 @@ import { deadlines } from '../../../server/lab/patience.ts'
 import { Shell } from '../../../server/lab/shell.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 
+type Script = readonly (readonly [heard: RegExp, said: string | ((line: string) => string)])[]
+
 /** A guest whose getty and shell say what the script has for what they hear. */
-function guest(script: readonly (readonly [heard: RegExp, said: string | ((line: string) => string)])[]) {
+function guest(script: Script) {
   const output = new PassThrough()
   const input = new PassThrough()
   const logPath = join(mkdtempSync(join(tmpdir(), 'rootcast-shell-')), 'console.log')
@@ -24,11 +26,14 @@ function guest(script: readonly (readonly [heard: RegExp, said: string | ((line:
   return serial
 }
 
-const QUIETENS = [/exec sh/, (line: string) => `${line}\r\nquiet\r\n`] as const
+const QUIETENS: Script = [
+  [/^exec sh/, (line) => `${line.trim()}\r\n# `],
+  [/^PS1/, (line) => `${line}\r\nquiet\r\n`]
+]
 
 t.test('waits to be let in, and reads what a command says and how it ended', async (t) => {
   const serial = guest([
-    QUIETENS,
+    ...QUIETENS,
     [/uname/, (line) => `${line}\nbegin-1\r\nLinux\r\n6.1\r\n\r\nend-1 0\r\n`],
     [/false/, 'begin-2\r\n\r\nend-2 1\r\n']
   ])
@@ -38,7 +43,7 @@ t.test('waits to be let in, and reads what a command says and how it ended', asy
 })
 
 t.test('a command that has to succeed and does not is told with its words', async (t) => {
-  const serial = guest([QUIETENS, [/cat/, 'begin-1\r\ncat: x: No such file\r\n\r\nend-1 1\r\n']])
+  const serial = guest([...QUIETENS, [/cat/, 'begin-1\r\ncat: x: No such file\r\n\r\nend-1 1\r\n']])
   const shell = await Shell.open(serial, deadlines(1))
   await t.rejects(shell.read('cat x'), {
     code: 'LAB_GUEST_COMMAND_FAILED',
