@@ -43,7 +43,7 @@ export const DEFAULT_TFTP_LIMITS: TftpLimits = {
   initialTimeoutMs: 1000,
   minTimeoutMs: 20,
   fragileMinTimeoutMs: 1000,
-  maxTimeoutMs: 4000,
+  maxTimeoutMs: 10_000, // above the 5 s after which atftp and tftp-hpa speak up by themselves
   giveUpAfterMs: 15_000,
   minTries: 5,
   cacheBytes: 48 * 1024 * 1024,

@@ -13,7 +13,7 @@ export interface TransferTerms {
   /** The least to wait beyond the measured round trip. Raspberry Pi 4 start4.elf breaks on a doubled block and needs a second. */
   readonly minTimeoutMs: number
   readonly maxTimeoutMs: number
-  /** Silence ends the transfer after this long, and after no fewer than `minTries` retransmissions. */
+  /** Silence ends the transfer after this long, and after no fewer than `minTries` sends of the same block. */
   readonly giveUpAfterMs: number
   readonly minTries: number
 }
@@ -24,15 +24,17 @@ export interface Transfer {
   readonly acked: number
   /** The highest block that ever left. */
   readonly sentTo: number
-  /** Blocks from here to `sentTo` left once only, at `sentAt`: their ACK measures the round trip (Karn). */
+  /** Blocks from here to `sentTo` left once only, at `sentAt`: their ACK measures the round trip. */
   readonly freshFrom: number
-  /** Blocks up to here were waited for in vain; until one above is acknowledged the back-off stays. */
+  /** Blocks up to here were waited for in vain. */
   readonly timedOutTo: number
   readonly sentAt: number
   /** When the client was last seen to advance. */
   readonly progressAt: number
-  readonly backoff: number
+  /** How often `acked + 1` was sent in vain. */
   readonly tries: number
+  /** What is left of the back-off after an ACK that may have answered either of two sends (Karn): doublings. */
+  readonly caution: number
   readonly roundTripMs: number | undefined
   readonly variationMs: number
   readonly wakeAt: number
@@ -60,6 +62,10 @@ export type Step =
 
 export type TransferFailure = 'refused-by-client' | 'timed-out' | 'client-gone'
 
+const QUICK_TRIES = 4
+/** In a lossy window few ACKs are of fresh blocks: without a bound the timeout would grow by each loss. */
+const MAX_CAUTION = 3
+
 export function begin(terms: TransferTerms, at: number): Step {
   const acked = terms.oack ? -1 : 0
   return send(
@@ -71,8 +77,8 @@ export function begin(terms: TransferTerms, at: number): Step {
       timedOutTo: acked,
       sentAt: at,
       progressAt: at,
-      backoff: 0,
       tries: 0,
+      caution: 0,
       roundTripMs: undefined,
       variationMs: 0,
       wakeAt: at
@@ -108,7 +114,8 @@ export function timeoutMs(t: Transfer): number {
   const { initialTimeoutMs, minTimeoutMs, maxTimeoutMs } = t.terms
   const base =
     t.roundTripMs === undefined ? initialTimeoutMs : t.roundTripMs + Math.max(minTimeoutMs, 4 * t.variationMs)
-  return Math.min(maxTimeoutMs, base * 2 ** t.backoff)
+  // After a few quick tries in vain it gets quiet soon: atftp waits for 5 s without a packet before it speaks again.
+  return Math.min(maxTimeoutMs, base * 2 ** (t.caution + t.tries + Math.max(0, t.tries - QUICK_TRIES)))
 }
 
 function onAck(t: Transfer, block: number, at: number): Step {
@@ -117,17 +124,19 @@ function onAck(t: Transfer, block: number, at: number): Step {
   // block (RFC 1123 §4.2.3.1), and iPXE, PXELINUX, GRUB, curl and EDK2 repeat an ACK for every block they don't expect.
   if (progress === 0 || progress > t.sentTo - t.acked) return { kind: 'wait', next: t }
   const acked = t.acked + progress
-  const measured = acked >= t.freshFrom ? measure(t, at - t.sentAt) : t
-  const backoff = acked > t.timedOutTo ? 0 : t.backoff
-  const next = { ...measured, acked, backoff, tries: 0, progressAt: at }
+  // Karn: what was sent twice measures nothing. But a rough first measure beats none: if it is too short,
+  // caution grows until a block that was sent once tells better.
+  const measured = acked >= t.freshFrom || t.roundTripMs === undefined ? measure(t, at - t.sentAt) : t
+  const caution = acked > t.timedOutTo ? 0 : Math.min(MAX_CAUTION, t.caution + t.tries)
+  const next = { ...measured, acked, caution, tries: 0, progressAt: at }
   return acked === t.terms.blocks ? { kind: 'done', next, confirmed: true } : send(next, at)
 }
 
 function onWake(t: Transfer, at: number): Step {
   if (at < t.wakeAt) return { kind: 'wait', next: t }
   const { minTries, giveUpAfterMs } = t.terms
-  if (t.tries >= minTries && at - t.progressAt >= giveUpAfterMs) return unlessFinished(t, 'timed-out')
-  return send({ ...t, backoff: t.backoff + 1, tries: t.tries + 1, timedOutTo: t.sentTo }, at)
+  if (t.tries + 1 >= minTries && at - t.progressAt >= giveUpAfterMs) return unlessFinished(t, 'timed-out')
+  return send({ ...t, tries: t.tries + 1, timedOutTo: t.sentTo }, at)
 }
 
 /** The last ACK may be lost, or never sent: a client that went silent after the last block has what it wanted. */
