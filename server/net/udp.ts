@@ -9,8 +9,11 @@ export interface Peer {
 
 /** A socket that speaks to one peer alone; the kernel turns away everybody else's datagrams. */
 export interface UdpChannel {
-  /** Sends `bytes` from `start` to `end` as datagrams of `segmentBytes`, of which the last may be shorter. */
-  send(bytes: Buffer, start: number, end: number, segmentBytes: number): void
+  /**
+   * Sends `bytes` from `start` to `end` as datagrams of `segmentBytes`, of which the last may be shorter. True when all
+   * have left (or are lost): false when the kernel was full and `bytes` must stay as they are.
+   */
+  send(bytes: Buffer, start: number, end: number, segmentBytes: number): boolean
   close(): void
 }
 
@@ -72,12 +75,13 @@ export async function openChannel(options: ChannelOptions): Promise<UdpChannel> 
   let open = true
   return {
     send(bytes, start, end, segmentBytes) {
-      if (!open) return
+      if (!open) return true
       attempt(() => {
         let at = start
         for (; at + segmentBytes < end; at += segmentBytes) socket.send(bytes, at, segmentBytes)
         socket.send(bytes, at, end - at, onSent)
       })
+      return socket.getSendQueueCount() === 0
     },
     close() {
       if (!open) return

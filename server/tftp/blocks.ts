@@ -14,16 +14,23 @@ export interface Slab {
   readonly firstBlock: number
   readonly lastBlock: number
   readonly bytes: Buffer
+  /** A datagram of it still waits in a socket's queue: its memory must not be used again. */
+  queued: boolean
 }
 
 const DEFAULT_SLAB_BYTES = 128 * 1024
-const DEFAULT_BUDGET_BYTES = 48 * 1024 * 1024
+const DEFAULT_BUDGET_BYTES = 32 * 1024 * 1024
+/** Room for the headers of a slab in blocks of 128 bytes or more; smaller ones get memory of their own. */
+const HEADER_ROOM_BYTES = 4096
+const MAX_SPARE = 32
 
 /** Slabs of all files, the least recently used go first. */
 export class SlabCache {
   readonly slabBytes: number
   readonly #budgetBytes: number
   readonly #slabs = new Map<Slab, BlockReader>()
+  /** Memory of slabs let go, to be used again: a fast transfer would else leave it to the garbage collector by the gigabyte. */
+  readonly #spare: ArrayBuffer[] = []
   #usedBytes = 0
 
   constructor(limits: { readonly budgetBytes?: number; readonly slabBytes?: number } = {}) {
@@ -46,7 +53,21 @@ export class SlabCache {
   }
 
   drop(slab: Slab): void {
-    if (this.#slabs.delete(slab)) this.#usedBytes -= slab.bytes.length
+    if (!this.#slabs.delete(slab)) return
+    this.#usedBytes -= slab.bytes.length
+    const { buffer } = slab.bytes
+    const isOurs = buffer instanceof ArrayBuffer && buffer.byteLength === this.#spareBytes
+    if (isOurs && !slab.queued && this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
+  }
+
+  /** Not zeroed. */
+  memory(bytes: number): Buffer {
+    if (bytes > this.#spareBytes || bytes < this.slabBytes / 2) return Buffer.allocUnsafeSlow(bytes)
+    return Buffer.from(this.#spare.pop() ?? new ArrayBuffer(this.#spareBytes), 0, bytes)
+  }
+
+  get #spareBytes(): number {
+    return this.slabBytes + HEADER_ROOM_BYTES
   }
 }
 
@@ -129,11 +150,10 @@ export class BlockReader {
     const position = (firstBlock - 1) * this.blksize
     const dataBytes = Math.min(this.sizeBytes, lastBlock * this.blksize) - position
     const count = lastBlock - firstBlock + 1
-    // Not from Node's pool, and never reused: a datagram may wait in the socket's queue after the slab is forgotten.
-    const bytes = Buffer.allocUnsafeSlow(dataBytes + count * DATA_HEADER_BYTES)
+    const bytes = this.#cache.memory(dataBytes + count * DATA_HEADER_BYTES)
     await this.#source.read(bytes.subarray(count * DATA_HEADER_BYTES), position)
     layOut(bytes, firstBlock, count, this.blksize)
-    const slab = { firstBlock, lastBlock, bytes }
+    const slab = { firstBlock, lastBlock, bytes, queued: false }
     this.#slabs.set(index, slab)
     this.#cache.touch(slab, this)
     return slab

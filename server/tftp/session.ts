@@ -185,7 +185,7 @@ export class Session {
     const last = Math.min(to, slab.lastBlock)
     const start = (from - slab.firstBlock) * reader.packetBytes
     const end = Math.min(slab.bytes.length, (last - slab.firstBlock + 1) * reader.packetBytes)
-    channel.send(slab.bytes, start, end, reader.packetBytes)
+    if (!channel.send(slab.bytes, start, end, reader.packetBytes)) slab.queued = true
     const count = last - from + 1
     const again = Math.max(0, Math.min(last, this.#sentBlocks) - from + 1)
     this.#sentBlocks = Math.max(this.#sentBlocks, last)

@@ -89,6 +89,18 @@ t.test('a slab that was used lately stays', async (t) => {
   t.equal(reader.peek(11), undefined)
 })
 
+t.test('the memory of a slab that was let go is used again, unless a socket still holds it', async (t) => {
+  const cache = new SlabCache({ slabBytes: 1000, budgetBytes: 1100 })
+  const reader = new BlockReader(new CountingSource(100_000), 500, cache)
+  const first = await reader.load(1)
+  const second = await reader.load(3) // the first has to go
+  second.queued = true
+  const third = await reader.load(5)
+  t.equal(third.bytes.buffer, first.bytes.buffer)
+  const fourth = await reader.load(7)
+  t.not(fourth.bytes.buffer, second.bytes.buffer)
+})
+
 t.test('reading ahead fails in silence; the wanted read says why', async (t) => {
   const broken: ByteSource = { sizeBytes: 1000, read: () => Promise.reject(new Error('EIO')) }
   const reader = new BlockReader(broken, 100, new SlabCache())

@@ -9,11 +9,13 @@ import { FakeClock } from '../../fakes/clock.ts'
 class FakeChannel implements UdpChannel {
   readonly sent: TftpPacket[] = []
   closed = 0
+  isFull = false
 
-  send(bytes: Buffer, start: number, end: number, segmentBytes: number): void {
+  send(bytes: Buffer, start: number, end: number, segmentBytes: number): boolean {
     for (let at = start; at < end; at += segmentBytes) {
       this.sent.push(decodeTftp(bytes.subarray(at, Math.min(end, at + segmentBytes))))
     }
+    return !this.isFull
   }
 
   close(): void {
