@@ -35,7 +35,9 @@ export class Shell {
   async run(command: string): Promise<CommandResult> {
     const number = ++this.#commands
     // The quotes keep the markers out of the echo of this very line, where there is one.
-    this.#console.write(`echo 'begin''-${number}'; { ${command}\n} 2>&1; echo; echo 'end''-${number}' $?\r`)
+    this.#console.write(
+      `echo 'begin''-${number}'; { ${command}\n} 2>&1; status=$?; echo; echo 'end''-${number}' $status\r`
+    )
     const [, output = '', status] = await this.#console.until(
       new RegExp(`begin-${number}\\n([^]*?)\\n?\\nend-${number} (\\d+)\\n`),
       { timeoutMs: this.#deadlines.commandMs }

@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import t from 'tap'
 import { SerialConsole } from '../../../server/lab/console.ts'
 import { deadlines } from '../../../server/lab/patience.ts'
@@ -11,9 +12,10 @@ import { FakeClock } from '../../fakes/clock.ts'
 type Script = readonly (readonly [heard: RegExp, said: string | ((line: string) => string)])[]
 
 /** A guest whose getty and shell say what the script has for what they hear. */
-function guest(script: Script) {
+function guest(script: Script, more?: Readable) {
   const output = new PassThrough()
   const input = new PassThrough()
+  more?.on('data', (chunk) => output.write(chunk))
   const logPath = join(mkdtempSync(join(tmpdir(), 'rootcast-shell-')), 'console.log')
   const serial = new SerialConsole({ name: 'client1', output, input, logPath, clock: new FakeClock() })
   input.setEncoding('utf8').on('data', (line: string) => {
@@ -49,4 +51,30 @@ t.test('a command that has to succeed and does not is told with its words', asyn
     code: 'LAB_GUEST_COMMAND_FAILED',
     message: 'in the guest, “cat x” exited with 1: cat: x: No such file'
   })
+})
+
+t.test('what it types is shell, and tells how the command itself ended', async (t) => {
+  // A real shell at the other end, as the guest's is: no prompts, no echo.
+  const sh = spawn('sh', { stdio: ['pipe', 'pipe', 'inherit'] })
+  const serial = guest(
+    [
+      ...QUIETENS,
+      [
+        /begin/,
+        (line) => {
+          sh.stdin.write(line.replaceAll('\r', '\n'))
+          return ''
+        }
+      ]
+    ],
+    sh.stdout
+  )
+  const shell = await Shell.open(serial, deadlines(1))
+  t.strictSame(await shell.run('echo one; echo two >&2; exit_with() { return 3; }; exit_with'), {
+    output: 'one\ntwo',
+    status: 3
+  })
+  t.strictSame(await shell.run('printf "no line feed"'), { output: 'no line feed', status: 0 })
+  t.strictSame(await shell.run('true'), { output: '', status: 0 })
+  sh.kill()
 })
