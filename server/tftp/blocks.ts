@@ -18,11 +18,11 @@ export interface Slab {
   queued: boolean
 }
 
-const DEFAULT_SLAB_BYTES = 128 * 1024
-const DEFAULT_BUDGET_BYTES = 32 * 1024 * 1024
+const DEFAULT_SLAB_BYTES = 64 * 1024
+const DEFAULT_BUDGET_BYTES = 24 * 1024 * 1024
 /** Room for the headers of a slab in blocks of 128 bytes or more; smaller ones get memory of their own. */
 const HEADER_ROOM_BYTES = 4096
-const MAX_SPARE = 32
+const MAX_SPARE = 64
 
 /** Slabs of all files, the least recently used go first. */
 export class SlabCache {

@@ -46,7 +46,7 @@ export const DEFAULT_TFTP_LIMITS: TftpLimits = {
   maxTimeoutMs: 10_000, // above the 5 s after which atftp and tftp-hpa speak up by themselves
   giveUpAfterMs: 15_000,
   minTries: 5,
-  cacheBytes: 32 * 1024 * 1024,
+  cacheBytes: 24 * 1024 * 1024,
   progressEveryMs: 1000
 }
 

@@ -158,16 +158,20 @@ export class Session {
 
   #send(from: number, to: number): void {
     this.#waiting = undefined
-    const { reader, oack, terms } = this.#options
+    const { reader, oack } = this.#options
     if (to === 0) {
       if (oack) this.#sendPacket(oack)
       reader.prefetch(1)
     } else if (this.#isRead(from, to)) {
-      for (let at = from; at <= to; ) at = this.#sendRun(at, to)
-      reader.prefetch(to + terms.windowsize)
+      this.#sendBlocks(from, to)
     } else {
       this.#sendWhenRead(from, to)
     }
+  }
+
+  #sendBlocks(from: number, to: number): void {
+    for (let at = from; at <= to; ) at = this.#sendRun(at, to)
+    this.#options.reader.prefetch(to + this.#options.terms.windowsize)
   }
 
   /** All or nothing: half a window would cost an ACK and a timeout more than the wait for the disk. */
@@ -181,7 +185,7 @@ export class Session {
   #sendRun(from: number, to: number): number {
     const { reader, channel, counters } = this.#options
     const slab = reader.peek(from)
-    if (!slab) return to + 1 // a slab between the ends was let go: a budget far too small; the timer comes back to it
+    if (!slab) return to + 1 // let go: a budget far too small; the timer comes back to it
     const last = Math.min(to, slab.lastBlock)
     const start = (from - slab.firstBlock) * reader.packetBytes
     const end = Math.min(slab.bytes.length, (last - slab.firstBlock + 1) * reader.packetBytes)
@@ -204,8 +208,8 @@ export class Session {
       () => {
         if (!this.#open || this.#waiting !== wanted) return
         this.#waiting = undefined
-        this.#send(from, to)
-        if (!this.#waiting) this.#step({ kind: 'sent', at: clock.monotonic() })
+        this.#sendBlocks(from, to) // what the cache has let go again meanwhile is left to the timer
+        this.#step({ kind: 'sent', at: clock.monotonic() })
       },
       (error: unknown) => {
         if (this.#waiting === wanted) this.stop('read-failed', 'read failed', String(error))
