@@ -130,15 +130,16 @@ class Sending {
         resolve(false)
         return
       }
-      const gone = () => resolve(false)
-      response.once('close', gone)
-      const written = (error?: Error | null) => {
-        response.off('close', gone)
-        if (!error) this.#count(chunk.length)
-        resolve(!error)
+      const done = (taken: boolean) => {
+        response.off('close', closed)
+        if (taken) this.#count(chunk.length)
+        resolve(taken)
       }
-      if (last) response.end(chunk, () => written())
-      else response.write(chunk, written)
+      // A response that was written to its end closes as well, at times before it says that it has finished.
+      const closed = () => done(response.writableFinished)
+      response.once('close', closed)
+      if (last) response.end(chunk, () => done(true))
+      else response.write(chunk, (error) => done(!error))
     })
   }
 

@@ -130,9 +130,12 @@ export function bootWorld(settings: Partial<BootsDeps> & { readonly store?: Memo
     images: imagesOf(versions, channels),
     rules: RULES,
     loaders: LOADER_NAMES,
-    httpPort: 80,
     kernelArgumentsOption: 224,
-    ...settings
+    ...settings,
+    // Read at every use, for a face that learns its port when it listens.
+    get httpPort() {
+      return settings.httpPort ?? 80
+    }
   }
   return { boots: new Boots(deps), clock, store, channels }
 }
