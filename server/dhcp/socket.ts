@@ -7,6 +7,7 @@ import { type Clock, sleep } from '../clock.ts'
 import { type Log } from '../log.ts'
 import { type DeviceSockets, loadDeviceSockets } from '../net/device-socket.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts'
+import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-advertisement.ts'
 import { listenError, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
@@ -31,6 +32,8 @@ export interface DhcpServerOptions {
   readonly log: Log
   /** Default: through koffi, where that can be loaded. */
   readonly deviceSockets?: DeviceSockets | 'none' | undefined
+  /** Default: through koffi, where that and CAP_NET_RAW can be had. */
+  readonly routerAdvertiser?: RouterAdvertiser | 'none' | undefined
   /** Default: 67 and 4011. */
   readonly ports?: { readonly server: number; readonly bootServer: number } | undefined
 }
@@ -80,6 +83,7 @@ class Server implements DhcpServer {
   readonly #writer: LeaseWriter | undefined
   readonly #sockets: dgram.Socket[] = []
   readonly #startedAt: number
+  #advertiser: RouterAdvertiser | undefined
   readonly #counts: DhcpCounts = {
     received: 0,
     sent: 0,
@@ -111,8 +115,11 @@ class Server implements DhcpServer {
   }
 
   async start(): Promise<void> {
-    const { leases, deviceSockets } = this.#options
+    const { leases, deviceSockets, routerAdvertiser, config } = this.#options
     if (leases) this.#handler.restore(await leases.load(), this.#now())
+    if (config.mode === 'authoritative' && routerAdvertiser !== 'none') {
+      this.#advertiser = routerAdvertiser ?? (await loadRouterAdvertiser())
+    }
     const native = deviceSockets === 'none' ? undefined : (deviceSockets ?? (await loadDeviceSockets()))
     if (!native && this.links.length > 1) {
       const names = this.links.map(({ name }) => name).join(', ')
@@ -143,6 +150,8 @@ class Server implements DhcpServer {
     this.#receiving = false
     if (this.#writer) await Promise.race([this.#writer.idle(), sleep(this.#options.clock, DRAIN_MS)])
     await Promise.all(this.#sockets.splice(0).map(closed))
+    this.#advertiser?.close()
+    this.#advertiser = undefined
   }
 
   /** Wall time that never jumps, so that setting the clock ends no lease before its time. */
@@ -196,7 +205,7 @@ class Server implements DhcpServer {
     try {
       const packet = decodeDhcp(datagram)
       if (this.#isOverloaded(packet)) return
-      this.#perform(this.#handler.handle(packet, arrival, this.#now()), sender)
+      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
@@ -220,9 +229,10 @@ class Server implements DhcpServer {
     return true
   }
 
-  #perform({ lease, reply, event }: Outcome, sender: dgram.Socket): void {
+  #perform({ lease, reply, event }: Outcome, link: Link, sender: dgram.Socket): void {
     const answer = (): void => {
       if (reply) this.#send(sender, reply.bytes, reply.to)
+      if (event?.kind === 'ack' && event.stage === 'ipxe' && event.mac) this.#advertiser?.dismiss(link.name, event.mac)
       if (event) this.#tell(event)
     }
     if (lease && this.#writer) this.#writer.save(lease, (saved) => saved && answer())
