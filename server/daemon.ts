@@ -8,6 +8,7 @@ import { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { storedBlobs } from './blobs.ts'
 import { Boots } from './boot/boots.ts'
+import { type Arch } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
 import { type Clock, sleep } from './clock.ts'
 import { type Config } from './config.ts'
@@ -19,6 +20,7 @@ import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
+import { parseIpv4 } from './net/ipv4.ts'
 import {
   alreadyRunning,
   directoryError,
@@ -118,7 +120,14 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   })
   ending('boot face', () => closeFace(bootFace))
   await listen(bootFace, { face: 'boot face', protocol: 'tcp', ...config.http.boot, setting: 'http.boot' })
-  const tftp = await startTftp(config, { resolve, report, clock, log: log.child({ part: 'tftp' }) })
+  const tftp = await startTftp(config, {
+    resolve,
+    report,
+    // A Raspberry Pi's loader breaks on a doubled DATA block (raspberrypi/firmware#1631).
+    isFragile: ({ address }) => archAt(address, boots) === 'raspberry-pi',
+    clock,
+    log: log.child({ part: 'tftp' })
+  })
   if (tftp) ending('TFTP', () => tftp.close())
   const dhcp = await startDhcp(config.dhcp, {
     boot: boots,
@@ -219,6 +228,12 @@ async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof start
   } catch (error) {
     throw listenError(error, { face: 'TFTP', protocol: 'udp', address: addresses.join(', '), port, setting: 'tftp' })
   }
+}
+
+function archAt(address: string, boots: Boots): Arch | undefined {
+  const client = parseIpv4(address)
+  const mac = client === undefined ? undefined : boots.macOf(client)
+  return mac === undefined ? undefined : boots.latest(mac)?.arch
 }
 
 async function startDhcp(
