@@ -116,8 +116,10 @@ function stateAfter(boot: Boot, seen: Observation): Boot['state'] {
   if (boot.state === 'ended') return 'ended'
   if (seen.outcome === 'failed') return seen.fatal === true ? 'failed' : boot.state
   if (seen.step === 'up' && seen.outcome === 'ok') return 'running'
-  // A machine that failed and goes on all the same, at the operator's hand or by trying again, is booting.
-  return boot.state === 'running' ? 'running' : 'booting'
+  if (boot.state === 'running') return 'running'
+  // A machine that failed and goes on all the same, at the operator's hand or by trying again, is booting. What it does
+  // before its script, like fetching what restarts it, is not going on.
+  return boot.state === 'failed' && order(seen.step) < order('script') ? 'failed' : 'booting'
 }
 
 function eventOf(boot: Boot, seen: Observation, at: number): BootEvent {

@@ -93,6 +93,8 @@ t.test('states', async (t) => {
     'a fatal failure ends the attempt': [at('layers'), seen('verify', 'failed', { fatal: true }), 'failed'],
     'a transfer that failed may be tried again': [at('kernel'), seen('kernel', 'failed'), 'booting'],
     'a failed boot that goes on is booting again': [at('verify', 'failed'), seen('layers', 'started'), 'booting'],
+    'fetching what restarts it does not make it boot': [at('script', 'failed'), seen('loader'), 'failed'],
+    'a script that is no longer refused does': [at('script', 'failed'), seen('script'), 'booting'],
     'what a running system says does not make it boot': [at('up', 'running'), seen('up', 'started'), 'running'],
     'nothing wakes a boot that is over': [at('up', 'ended'), seen('up'), 'ended']
   }
