@@ -1,0 +1,119 @@
+// What the daemon keeps in memory: at rest, and while many machines fetch at once.
+import { type Aim, type Comparison, compare, type Metric, type Sample } from '../comparison.ts'
+import { type Contender } from '../contenders/contender.ts'
+import { rootcast } from '../contenders/rootcast.ts'
+import { flags, generator } from '../lab/generators.ts'
+import { type RunningServer, runLoad } from '../lab/pinned.ts'
+import { residentNowMegabytes } from '../lab/resident.ts'
+import { type FileName, type Material } from '../material.ts'
+import { targetsFile } from '../targets.ts'
+import { type Outcome, type Scale, type Section } from './section.ts'
+import { displayed } from './tftp.ts'
+
+const ADDRESS = '127.0.0.1'
+const IDLE = 'idle'
+const LIMIT_MEGABYTES = 150
+const AIM_MEGABYTES = 120
+
+const METRICS: readonly Metric[] = [
+  { key: 'peakMegabytes', label: 'peak RSS, MB', better: 'less', digits: 0 },
+  { key: 'startMegabytes', label: 'RSS before, MB', better: 'less', digits: 0 },
+  { key: 'endMegabytes', label: 'RSS after, MB', better: 'less', digits: 0 },
+  { key: 'throughput', label: 'MB/s', better: 'neither', digits: 0 }
+]
+
+interface Scenario extends Contender {
+  readonly command: (scale: Scale) => readonly string[]
+}
+
+export const memory: Section = {
+  name: 'memory',
+  title: 'Memory of the daemon',
+  async run(material, scale): Promise<Outcome> {
+    const comparison = await compare({
+      id: 'resident',
+      title: 'Resident memory of `rootcast serve`, its default settings',
+      metrics: METRICS,
+      contenders: scenarios(material),
+      rounds: Math.min(scale.rounds, 3),
+      run: (scenario, server) => observe(scenario, server, scale)
+    })
+    return { comparisons: [comparison], aims: aimsOf(comparison) }
+  }
+}
+
+function scenarios(material: Material): readonly Scenario[] {
+  const daemon = rootcast(material, { address: ADDRESS })
+  const http = (clients: number, name: FileName) => () => {
+    const file = material.file(name)
+    const targets = targetsFile('memory', [`/${file.name}`])
+    return [generator('http'), ...flags({ server: ADDRESS, targets, clients, requests: 1, original: file.path })]
+  }
+  const tftp = (clients: number, name: FileName, windowsize: number, forAWhile: boolean) => (scale: Scale) => {
+    const file = material.file(name)
+    const seconds = forAWhile ? (scale.extent === 'quick' ? 2 : 10) : undefined
+    const options = {
+      server: ADDRESS,
+      name: file.name,
+      original: file.path,
+      clients,
+      blksize: 1428,
+      windowsize,
+      seconds
+    }
+    return [generator('tftp'), ...flags(options)]
+  }
+  return [
+    { ...daemon, name: IDLE, command: () => ['sleep', '3'] },
+    { ...daemon, name: '10 clients, 300 MB each by HTTP', command: http(10, 'root') },
+    { ...daemon, name: '10 clients, 300 MB each by TFTP, windowsize 16', command: tftp(10, 'root', 16, false) },
+    { ...daemon, name: '10 clients, 300 MB each by TFTP, windowsize 64', command: tftp(10, 'root', 64, false) },
+    { ...daemon, name: '200 clients, one 200 MB file by TFTP', command: tftp(200, 'file-200m', 16, true) },
+    { ...daemon, name: '200 clients, one 2 MB file by TFTP', command: tftp(200, 'file-2m', 16, true) },
+    { ...daemon, name: '100 clients, one 1 GB file by HTTP, 10 s', command: httpForAWhile(material) }
+  ]
+}
+
+function httpForAWhile(material: Material): (scale: Scale) => readonly string[] {
+  const file = material.file('file-1g')
+  return (scale) => {
+    const targets = targetsFile('memory', [`/${file.name}`])
+    const seconds = scale.extent === 'quick' ? 2 : 10
+    return [generator('http'), ...flags({ server: ADDRESS, targets, clients: 100, seconds })]
+  }
+}
+
+async function observe(scenario: Scenario, server: RunningServer, scale: Scale): Promise<Sample> {
+  const startMegabytes = residentNowMegabytes(server.pid)
+  const command = scenario.command(scale)
+  if (scenario.name === IDLE) {
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    const endMegabytes = residentNowMegabytes(server.pid)
+    return { values: { startMegabytes, endMegabytes, peakMegabytes: server.peakMegabytes }, command: '' }
+  }
+  const { bytes, seconds, failed, failure } = await runLoad<LoadResult>(command)
+  const values = {
+    startMegabytes,
+    peakMegabytes: server.peakMegabytes,
+    endMegabytes: residentNowMegabytes(server.pid),
+    throughput: bytes / seconds / 1e6
+  }
+  return { values, failure: failed > 0 ? `${failed} failed: ${failure}` : undefined, command: displayed(command) }
+}
+
+/** What every load generator prints. */
+interface LoadResult {
+  readonly bytes: number
+  readonly seconds: number
+  readonly failed: number
+  readonly failure: string
+}
+
+function aimsOf({ rows }: Comparison): readonly Aim[] {
+  return rows.map(({ contender, samples }) => {
+    const peak = Math.max(...(samples.peakMegabytes ?? [Number.NaN]))
+    const limit = contender.startsWith('200 clients') ? AIM_MEGABYTES : LIMIT_MEGABYTES
+    const wanted = `${limit === AIM_MEGABYTES ? '≤' : '<'} ${limit} MB`
+    return { what: `${contender}: peak of all rounds`, wanted, seen: `${peak.toFixed(0)} MB`, met: peak <= limit }
+  })
+}

@@ -1,0 +1,20 @@
+// A part of the bench that can be run alone.
+import { type Aim, type Comparison } from '../comparison.ts'
+import { type Material } from '../material.ts'
+
+export interface Scale {
+  readonly rounds: number
+  /** quick: does it run at all? default: every aim. full: the whole cross product. */
+  readonly extent: 'quick' | 'default' | 'full'
+}
+
+export interface Outcome {
+  readonly comparisons: readonly Comparison[]
+  readonly aims: readonly Aim[]
+}
+
+export interface Section {
+  readonly name: string
+  readonly title: string
+  readonly run: (material: Material, scale: Scale) => Promise<Outcome>
+}

@@ -1,0 +1,13 @@
+// The few numbers that a run of rounds comes down to.
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** The slowest as a share of the fastest: 1 is perfectly fair. */
+export function fairness(rates: readonly number[]): number {
+  return Math.min(...rates) / Math.max(...rates)
+}
