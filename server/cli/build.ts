@@ -16,7 +16,7 @@ import {
 } from './context.ts'
 import { CommandFailure } from './failure.ts'
 import { stepProgress } from './progress.ts'
-import { promote, publish } from './publish.ts'
+import { promote, publish, warn } from './publish.ts'
 
 const IMAGES = path.join(import.meta.dirname, '../../images')
 
@@ -59,7 +59,10 @@ export function buildCommand(context: Context): Command {
       const publication = { image, version, notes, kernel, initrd, root: { layers: [root] }, arguments: args }
       const published = await publish(client, publication, context.stderr)
       if (options.json) printJson(context, published)
-      else printFields(context, { image, version: published.version, digest: published.digest })
+      else {
+        printFields(context, { image, version: published.version, digest: published.digest })
+        warn(published, context.stderr)
+      }
       if (options.promote === undefined) return
       const moved = await promote(client, image, published.version, options.promote)
       if (!options.json) printMoved(moved, options, context)

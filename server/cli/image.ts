@@ -18,7 +18,7 @@ import {
   printTable
 } from './context.ts'
 import { CommandFailure } from './failure.ts'
-import { type PublishedVersion, promote, publish, versionsOf } from './publish.ts'
+import { type PublishedVersion, promote, publish, versionsOf, warn } from './publish.ts'
 
 interface PublishOptions extends ApiOptions {
   readonly kernel: string
@@ -72,6 +72,7 @@ function publishCommand(context: Context): Command {
       const publication = { image, version, kernel, initrd, root, notes, arguments: argument }
       const published = await publish(client, publication, context.stderr)
       printVersion(published, options, context)
+      if (!options.json) warn(published, context.stderr)
       if (options.promote === undefined) return
       const moved = await promote(client, image, published.version, options.promote)
       if (!options.json) printMoved(moved, options, context)
@@ -142,7 +143,9 @@ function show(context: Context): Command {
     .action(async (image: string, version: string | undefined, options: ApiOptions) => {
       if (version === undefined) return listVersions(image, options, context)
       const path = `${versionsOf(image)}/${encodeURIComponent(version)}`
-      printVersion(await (await connect(options, context)).get(path, VersionSchema), options, context)
+      const found = await (await connect(options, context)).get(path, VersionSchema)
+      printVersion(found, options, context)
+      if (!options.json) warn(found, context.stderr)
     })
 }
 

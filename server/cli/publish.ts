@@ -34,6 +34,11 @@ export async function publish(client: ApiClient, publication: Publication, stder
   }
 }
 
+/** Beside the answer: it was published, and yet may not boot. */
+export function warn({ warnings }: PublishedVersion, stderr: Output): void {
+  for (const warning of warnings) stderr.write(`Warning: ${warning}\n`)
+}
+
 export function promote(client: ApiClient, image: string, version: string, channel: string) {
   return client.put(channelAt(image, channel), { version }, ChannelSchema)
 }

@@ -97,7 +97,8 @@ export const VersionSchema = Type.Object({
   layers: list(BlobSchema, { description: 'Bottom first' }),
   arguments: list(Type.String()),
   notes: Type.String(),
-  publishedAt: Moment
+  publishedAt: Moment,
+  warnings: list(Type.String(), { description: 'What looks as if it would not boot, in plain words' })
 })
 
 export const ChannelSchema = Type.Object({

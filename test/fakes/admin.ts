@@ -35,6 +35,11 @@ export class FakeStore {
     return this.#versions.get(`${image}/${version}`)
   }
 
+  /** Of every version that has notes. */
+  warnings(image: string, version: string): readonly string[] {
+    return this.get(image, version)?.notes ? ['kernel: too good to be one'] : []
+  }
+
   async remove(image: string, version: string): Promise<void> {
     this.#versions.delete(`${image}/${version}`)
   }

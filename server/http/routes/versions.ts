@@ -1,6 +1,6 @@
 // Immutable builds of an image: published whole or not at all, deleted only when nothing uses them.
 import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { type Version } from '../../boot/model.ts'
 import { type Clock } from '../../clock.ts'
 import { PublishError } from '../../image/errors.ts'
@@ -19,6 +19,7 @@ export interface VersionsDeps {
   readonly store: Publisher & {
     list(): readonly Version[]
     get(image: string, version: string): Version | undefined
+    warnings(image: string, version: string): readonly string[]
     remove(image: string, version: string): Promise<void>
   }
   readonly channels: {
@@ -43,6 +44,10 @@ const TAKEN = ['VERSION_EXISTS', 'VERSION_BEING_PUBLISHED']
 
 export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app, deps) => {
   const { store, audit } = deps
+  const describe = (version: Version): Static<typeof VersionSchema> => ({
+    ...version,
+    warnings: store.warnings(version.image, version.version)
+  })
 
   app.get(
     PATH,
@@ -58,7 +63,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
     async (request) => {
       const versions = store.list().filter((version) => version.image === request.params.image)
       if (versions.length === 0) throw notFound('IMAGE_NOT_FOUND', `there is no image ${request.params.image}`)
-      return newestFirst(versions)
+      return newestFirst(versions).map(describe)
     }
   )
 
@@ -91,7 +96,10 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
           digest: version.digest
         })
         request.log.info({ image, version: version.version }, 'version published')
-        return reply.code(201).header('location', `/api/v1/images/${image}/versions/${version.version}`).send(version)
+        return reply
+          .code(201)
+          .header('location', `/api/v1/images/${image}/versions/${version.version}`)
+          .send(describe(version))
       } catch (error) {
         // A client that is still sending reads the answer only when it is done: take the rest, and drop it.
         request.raw.unpipe()
@@ -110,7 +118,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
     async ({ params: { image, version } }) => {
       const found = store.get(image, version)
       if (!found) throw noSuchVersion(image, version)
-      return found
+      return describe(found)
     }
   )
 

@@ -35,6 +35,15 @@ t.test('images, their versions and channels', async (t) => {
   t.match(await rootcast(['image', 'remove', 'lab', '1']), { exitCode: 0, stdout: 'Removed lab 1.\n' })
 })
 
+t.test('what would not boot is published, and said', async (t) => {
+  const { rootcast, directory, json } = await startBench(t)
+  const one = await tinyImage(directory)
+  const warning = /^Warning: kernel: neither a bzImage nor an EFI stub; no loader will start it$/m
+  t.match(await rootcast(['image', 'publish', 'lab', ...one, '--version', '1']), { exitCode: 0, stderr: warning })
+  t.match(await rootcast(['image', 'show', 'lab', '1']), { exitCode: 0, stderr: warning })
+  t.match(await json(['image', 'show', 'lab', '1']), { warnings: [/^kernel: neither/, /^initrd: neither/] })
+})
+
 t.test('a bar on a terminal', async (t) => {
   const { rootcast, directory } = await startBench(t)
   const one = await tinyImage(directory)

@@ -31,6 +31,15 @@ t.test('each file goes to the store as it comes, and the version is there', asyn
   t.match(await audit.list({ limit: 1 }), [{ action: 'version.publish', target: 'lab/1.0', actor: /^publish/ }])
 })
 
+t.test('what the store warns of reaches the publisher, and whoever looks later', async (t) => {
+  const { call } = await adminApp(t)
+  const published = await call({ method: 'POST', url: URL_OF_LAB, ...form(...FILES, ['notes', 'odd']) })
+  const { version, warnings } = published.json()
+  t.same(warnings, ['kernel: too good to be one'])
+  t.same((await call({ url: `${URL_OF_LAB}/${version}` })).json(), published.json())
+  t.same((await call({ url: URL_OF_LAB })).json(), [published.json()])
+})
+
 t.test('without a name a version is called after the minute, each differently', async (t) => {
   const { call } = await adminApp(t)
   const publish = async () => (await call({ method: 'POST', url: URL_OF_LAB, ...form(...FILES) })).json().version
@@ -172,8 +181,9 @@ t.test('list, show, delete', async (t) => {
   const old = fakeVersion('lab', '1', '2026-01-01T00:00:00Z')
   const young = fakeVersion('lab', '2', '2026-02-01T00:00:00Z')
   const { call } = await adminApp(t, { store: new FakeStore(old, young, fakeVersion('other', '1')) })
-  t.same((await call({ url: URL_OF_LAB })).json(), [young, old])
-  t.same((await call({ url: `${URL_OF_LAB}/1` })).json(), old)
+  const described = [young, old].map((version) => ({ ...version, warnings: [] }))
+  t.same((await call({ url: URL_OF_LAB })).json(), described)
+  t.same((await call({ url: `${URL_OF_LAB}/1` })).json(), described[1])
   t.equal((await call({ method: 'DELETE', url: `${URL_OF_LAB}/1`, scope: 'publish' })).statusCode, 204)
   for (const method of ['GET', 'DELETE'] as const) {
     const response = await call({ method, url: `${URL_OF_LAB}/1` })
