@@ -1,5 +1,6 @@
 // What DHCP asks of the boot decision, and what it is told. DHCP turns an answer into options and header fields.
 import { type Ipv4 } from '../net/ipv4.ts'
+import { type Mac } from '../net/mac.ts'
 import { type Client } from './model.ts'
 
 /** What the subnet and the reservation say of a client's address: what the kernel's `ip=` argument needs besides it. */
@@ -45,6 +46,8 @@ export type BootAnswer =
     }
 
 export interface BootAnswers {
+  /** The group's and the host's raw options, by code. Asking begins no boot. */
+  dhcpOptions(mac: Mac | undefined): ReadonlyMap<number, Uint8Array>
   /**
    * What this client boots, told by the server at `server`.
    *

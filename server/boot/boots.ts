@@ -37,6 +37,7 @@ import {
 } from './progress.ts'
 import { type Entry, entryOf, Roster } from './roster.ts'
 import { type BootScript, MESSAGE_SECONDS } from './script/script.ts'
+import { select } from './select.ts'
 import { stepOfTransfer } from './transfer-step.ts'
 
 const SWEEP_MS = 30_000
@@ -136,6 +137,10 @@ export class Boots implements BootAnswers {
   /** Where iPXE finds its script. */
   scriptUrl(server: Ipv4): string {
     return `${origin('http', server, this.#deps.httpPort)}/${IPXE_SCRIPT}`
+  }
+
+  dhcpOptions(mac: Mac | undefined): ReadonlyMap<number, Uint8Array> {
+    return rawOptions(select({ mac }, this.#deps.inventory, this.#deps.rules))
   }
 
   answer(client: Client, server: Ipv4, network: NetworkFacts | undefined): BootAnswer {
@@ -406,7 +411,7 @@ function outcomeOf(kind: DhcpEvent['kind']): BootEvent['outcome'] {
   return kind === 'ack' || kind === 'proxy-offer' ? 'ok' : 'failed'
 }
 
-function rawOptions({ host, group }: BootPlan): ReadonlyMap<number, Uint8Array> {
+function rawOptions({ host, group }: Pick<BootPlan, 'host' | 'group'>): ReadonlyMap<number, Uint8Array> {
   const options = { ...group?.dhcpOptions, ...host?.dhcpOptions }
   return new Map(Object.entries(options).map(([code, hex]) => [Number(code), Buffer.from(hex, 'hex')]))
 }

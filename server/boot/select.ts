@@ -38,7 +38,7 @@ export interface Selection {
   readonly arguments: readonly string[]
 }
 
-export function select(client: Client, inventory: Inventory, rules: UnknownMachineRules): Selection {
+export function select(client: Pick<Client, 'mac'>, inventory: Inventory, rules: UnknownMachineRules): Selection {
   const host = client.mac === undefined ? undefined : inventory.host(client.mac)
   const groupName = host?.group ?? rules.defaultGroup
   const group = inventory.group(groupName)

@@ -2,11 +2,12 @@
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { type Client } from '../boot/model.ts'
-import { contains, formatIpv4, type Ipv4 } from '../net/ipv4.ts'
+import { contains, formatIpv4, formatSubnet, type Ipv4 } from '../net/ipv4.ts'
 import { type BootFields, bootFields } from './boot-options.ts'
 import { destinationOf, type Endpoint, informDestination } from './destination.ts'
 import { asksFor, type Facts, factsOf } from './facts.ts'
 import { type Claimant, type Lease, SubnetLeases } from './leases.ts'
+import { subnetFor } from './overrides.ts'
 import { type DhcpPacket } from './packet.ts'
 import { MESSAGE_TYPE } from './registry.ts'
 import { encodeReply, nakPacket, networkFacts, replyPacket } from './reply.ts'
@@ -90,10 +91,12 @@ export class DhcpHandler {
     if (this.#config.mode === 'off' || packet.op !== 'request') return SILENCE
     const facts = factsOf(packet)
     if (facts.identity === undefined || facts.messageType === undefined) return SILENCE
-    const subnet = chooseSubnet(this.#subnets, packet, facts, arrival.link)
+    const served = chooseSubnet(this.#subnets, packet, facts, arrival.link)
+    const subnet = served && subnetFor(served, this.#boot.dhcpOptions(facts.mac))
     const serverId = facts.serverIdOverride ?? serverAddress(subnet, arrival.link)
     if (serverId === undefined) return SILENCE
-    const who = { identity: facts.identity, clientId: facts.clientId, hostname: facts.hostname }
+    const { identity, clientId, hostname } = facts
+    const who = { identity, clientId, hostname, leaseSeconds: subnet?.leaseSeconds }
     const request = { packet, facts, who, arrival, subnet, serverId, now }
     if (arrival.port === 4011) return this.#bootServer(request)
     if (this.#config.mode === 'proxy') return this.#proxy(request)
@@ -121,7 +124,10 @@ export class DhcpHandler {
     const { subnet, who, facts, now } = request
     const address = subnet.leases.offer(who, facts.requestedAddress, now)
     if (address === undefined) {
-      return { ...SILENCE, event: eventOf(request, 'pool-empty', undefined, 'no address is free') }
+      return {
+        ...SILENCE,
+        event: eventOf(request, 'pool-empty', undefined, `no address of ${formatSubnet(subnet.subnet)} is free`)
+      }
     }
     return this.#grant(request, 'offer', address, undefined)
   }

@@ -36,6 +36,8 @@ export interface Claimant {
   readonly identity: Mac
   readonly clientId: string | undefined
   readonly hostname: string | undefined
+  /** How long it may keep it; undefined: as long as the subnet says. */
+  readonly leaseSeconds?: number | undefined
 }
 
 interface Holding extends Queued<Holding> {
@@ -66,10 +68,10 @@ export class SubnetLeases {
   readonly #current = new Map<Mac, Holding>()
   // One queue for each length of time, so that each is in order by itself.
   readonly #offered = new DueQueue<Holding>()
-  readonly #bound = new DueQueue<Holding>()
+  readonly #bound = new Map<number, DueQueue<Holding>>()
   readonly #declined = new DueQueue<Holding>()
   readonly #restored = new DueQueue<Holding>()
-  readonly #timed = [this.#offered, this.#bound, this.#declined, this.#restored]
+  readonly #timed = [this.#offered, this.#declined, this.#restored]
   readonly #free = new DueQueue<Holding>()
 
   constructor(subnet: DhcpSubnet, times: LeaseTimes, reservations: Reservations) {
@@ -128,8 +130,9 @@ export class SubnetLeases {
     const holding = this.#hold(address)
     this.#claim(holding, who.identity)
     holding.state = 'bound'
-    holding.until = holding.expiresAt = now + this.#leaseMs
-    this.#bound.push(holding)
+    const leaseMs = who.leaseSeconds === undefined ? this.#leaseMs : who.leaseSeconds * 1000
+    holding.until = holding.expiresAt = now + leaseMs
+    this.#boundFor(leaseMs).push(holding)
     return this.#lease(who, address, 'bound', holding.expiresAt, now)
   }
 
@@ -262,6 +265,15 @@ export class SubnetLeases {
       this.#current.delete(holding.identity)
     }
     holding.identity = undefined
+  }
+
+  #boundFor(leaseMs: number): DueQueue<Holding> {
+    const known = this.#bound.get(leaseMs)
+    if (known) return known
+    const queue = new DueQueue<Holding>()
+    this.#bound.set(leaseMs, queue)
+    this.#timed.push(queue)
+    return queue
   }
 
   #setFree(holding: Holding, now: number): void {

@@ -27,6 +27,7 @@ export interface ReplyInput {
 const OURS: ReadonlySet<number> = new Set([
   OPTION.pad,
   OPTION.requestedAddress,
+  OPTION.leaseTime,
   OPTION.overload,
   OPTION.messageType,
   OPTION.serverId,
@@ -35,15 +36,19 @@ const OURS: ReadonlySet<number> = new Set([
   OPTION.end
 ])
 
+/** Only with a lease (RFC 2131 table 3). */
+const LEASE_TIMES: ReadonlySet<number> = new Set([OPTION.renewalTime, OPTION.rebindingTime])
+
 export function replyPacket(input: ReplyInput): DhcpPacket {
   const { request, facts, subnet, boot } = input
   const options = new Map<number, Uint8Array>()
-  if (input.leaseSeconds !== undefined) addLease(options, input.leaseSeconds)
+  const { leaseSeconds } = input
+  if (leaseSeconds !== undefined) addLease(options, leaseSeconds)
   if (subnet) {
     addNetwork(options, subnet, facts, input.hostname)
-    addRaw(options, subnet.options)
+    addRaw(options, subnet.options, leaseSeconds)
   }
-  addRaw(options, boot?.options)
+  addRaw(options, boot?.options, leaseSeconds)
   options.set(OPTION.messageType, u8(input.messageType))
   options.set(OPTION.serverId, ipv4(input.serverId))
   if (boot && options.has(OPTION.vendorClass)) echo(options, request, OPTION.clientUuid)
@@ -83,8 +88,14 @@ function echo(options: Map<number, Uint8Array>, request: DhcpPacket, code: numbe
   if (value) options.set(code, value)
 }
 
-function addRaw(options: Map<number, Uint8Array>, raw: ReadonlyMap<number, Uint8Array> = new Map()): void {
-  for (const [code, value] of raw) if (!OURS.has(code)) options.set(code, value)
+function addRaw(
+  options: Map<number, Uint8Array>,
+  raw: ReadonlyMap<number, Uint8Array> | undefined,
+  leaseSeconds: number | undefined
+): void {
+  for (const [code, value] of raw ?? []) {
+    if (!OURS.has(code) && (leaseSeconds !== undefined || !LEASE_TIMES.has(code))) options.set(code, value)
+  }
 }
 
 /** T1 at half and T2 at seven eighths (RFC 2131 §4.4.5). */

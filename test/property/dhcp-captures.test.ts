@@ -28,7 +28,7 @@ function serverIn(mode: DhcpConfig['mode']): DhcpHandler {
   const subnet = { subnet: { network: addr('192.168.77.0'), prefix: 24 }, pools, leaseSeconds: 3600 }
   return new DhcpHandler({
     config: configOf({ mode, subnets: [subnet] }),
-    boot: { answer: ({ stage }) => bootAnswer({ bootfile: BOOTFILES[stage] }) },
+    boot: { dhcpOptions: () => new Map(), answer: ({ stage }) => bootAnswer({ bootfile: BOOTFILES[stage] }) },
     reservations: NO_RESERVATIONS
   })
 }

@@ -45,6 +45,9 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { minLength: 1, maxLength: 120 }
 )
 
+/** Undefined: what the subnet says. */
+const LEASE_SECONDS = [undefined, 60, 86_400]
+
 class World {
   readonly #disk = new Map<Ipv4, Lease>()
   /** What clients believe, because an ACK reached them. */
@@ -100,7 +103,12 @@ class World {
   }
 
   #who(machine: number): Claimant {
-    return { identity: identityOf(machine), clientId: undefined, hostname: undefined }
+    return {
+      identity: identityOf(machine),
+      clientId: undefined,
+      hostname: undefined,
+      leaseSeconds: LEASE_SECONDS[machine % 3]
+    }
   }
 
   #reserve(identity: string, address: Ipv4): void {

@@ -86,7 +86,7 @@ export function bootAnswer(overrides: Partial<BootAnswer & { kind: 'boot' }> = {
 export const NO_BOOT: BootAnswer = { kind: 'none', dhcpOptions: new Map() }
 
 export function answering(answer: BootAnswer): BootAnswers {
-  return { answer: () => answer }
+  return { answer: () => answer, dhcpOptions: () => answer.dhcpOptions }
 }
 
 /** A reply's bytes as one readable value: header fields that are set, options in hexadecimal by code. */

@@ -203,9 +203,48 @@ t.test('D7: INFORM is answered without an address and without a lease', async (t
   )
 })
 
+t.test('a machine’s own lease time is what it is told, and how long nobody else gets its address', async (t) => {
+  const day = new Map([[51, bytes(0, 1, 0x51, 0x80)]])
+  const config = { subnets: [roomOf({ pools: [{ from: addr('192.168.77.100'), to: addr('192.168.77.100') }] })] }
+  const handler = server({ config, answer: { kind: 'none', dhcpOptions: day } })
+  const request = message('request', [OURS, [50, quad('192.168.77.100')]])
+  const outcome = handler.handle(request, BROADCAST, NOW)
+  t.match(outcome.lease, { expiresAt: NOW + 86_400_000 })
+  const found = optionsOf(decodeDhcp(outcome.reply?.bytes ?? bytes()).options)
+  t.match(found, { 51: '00015180', 58: '0000a8c0', 59: '00012750' })
+  const stranger = message('discover', [], { chaddr: '52:54:00:99:99:99' })
+  t.equal(told(handler.handle(stranger, BROADCAST, NOW + 86_399_999)), 'silence, pool-empty')
+  t.equal(
+    told(handler.handle(stranger, BROADCAST, NOW + 86_400_000)),
+    'OFFER 192.168.77.100 to 255.255.255.255:68, offer'
+  )
+})
+
+t.test('a machine’s own router is the one in the static routes and in the kernel’s ip= as well', async (t) => {
+  const asked: unknown[] = []
+  const routes = [{ to: net('10.20.0.0/16'), via: addr('192.168.77.9') }]
+  const handler = new DhcpHandler({
+    config: configOf({ subnets: [roomOf({ routes })] }),
+    boot: {
+      dhcpOptions: () => new Map([[3, quad('192.168.77.2')]]),
+      answer: (_client, _server, network) => {
+        asked.push(network?.router)
+        return { kind: 'none', dhcpOptions: new Map([[3, quad('192.168.77.2')]]) }
+      }
+    },
+    reservations: NO_RESERVATIONS
+  })
+  const { reply } = handler.handle(message('discover'), BROADCAST, NOW)
+  const found = optionsOf(decodeDhcp(reply?.bytes ?? bytes()).options)
+  t.match(found, { 3: 'c0a84d02', 121: '100a14c0a84d0900c0a84d02' })
+  t.same(asked, [addr('192.168.77.2')])
+})
+
 t.test('D9: an empty pool is silence and an event', async (t) => {
   const handler = server({ config: { subnets: [roomOf({ pools: [] })] } })
-  t.equal(told(handler.handle(message('discover'), BROADCAST, NOW)), 'silence, pool-empty')
+  const outcome = handler.handle(message('discover'), BROADCAST, NOW)
+  t.equal(told(outcome), 'silence, pool-empty')
+  t.equal(outcome.event?.detail, 'no address of 192.168.77.0/24 is free')
 })
 
 t.test('a reservation is offered, with its host’s name', async (t) => {
@@ -317,6 +356,7 @@ t.test('the boot decision is asked with the address that the client will have, a
   const handler = new DhcpHandler({
     config: configOf(),
     boot: {
+      dhcpOptions: () => new Map(),
       answer: (client: Client, serverAddress, network) => {
         asked.push({ client, serverAddress, network })
         return NO_BOOT

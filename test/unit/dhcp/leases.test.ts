@@ -82,6 +82,21 @@ t.test('a lease is kept until it expires, and renewing moves that moment', async
   t.equal(leases.offer(B, undefined, NOW + LEASE_MS * 1.5), ONLY)
 })
 
+t.test('leases of different lengths end each in its own time', async (t) => {
+  const leases = machine({ pools: [{ from: ONLY, to: ONLY + 1 }] })
+  const day = { ...A, leaseSeconds: 86_400 }
+  const minute = { ...B, leaseSeconds: 60 }
+  const ofDay = offered(leases, day)
+  t.equal(leases.bind(day, ofDay, NOW)?.expiresAt, NOW + 86_400_000)
+  const ofMinute = offered(leases, minute)
+  t.equal(leases.bind(minute, ofMinute, NOW)?.expiresAt, NOW + 60_000)
+  t.equal(leases.offer(nth(1), undefined, NOW + 59_999), undefined)
+  t.equal(leases.offer(nth(1), undefined, NOW + 60_000), ofMinute)
+  leases.bind(nth(1), ofMinute, NOW + 60_000)
+  t.equal(leases.offer(nth(2), undefined, NOW + 60_000 + LEASE_MS - 1), undefined)
+  t.equal(leases.offer(nth(2), undefined, NOW + 60_000 + LEASE_MS), ofMinute)
+})
+
 t.test('a new offer never shortens a lease, and a lease that ends meanwhile is kept for the offer', async (t) => {
   const leases = machine(tiny)
   leases.bind(A, ONLY, NOW)

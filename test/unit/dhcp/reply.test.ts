@@ -108,6 +108,17 @@ t.test('raw options go over ours, the host’s over the subnet’s, and never ov
   )
 })
 
+t.test('raw lease times go to those who get a lease, and option 51 is never raw', async (t) => {
+  const raw = new Map([51, 58, 59].map((code) => [code, latin1('raw!')]))
+  const subnet = roomOf({ options: raw })
+  t.match(optionsOf(replied(message('discover'), { subnet }).options), { 51: '00000e10', 58: hex('raw!') })
+  const found = optionsOf(replied(message('inform'), { subnet, leaseSeconds: undefined }).options)
+  t.same(
+    [51, 58, 59].filter((code) => code in found),
+    []
+  )
+})
+
 t.test('P1: option 97 comes back with the boot options', async (t) => {
   const request = message('discover', [[97, bytes(0, 1)]])
   const boot = { siaddr: 1, file: 'x', options: new Map([[60, latin1('PXEClient')]]) }

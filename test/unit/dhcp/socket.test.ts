@@ -176,6 +176,7 @@ t.test('our own mistakes and those of listeners end no server', async (t) => {
   let calls = 0
   const { server, relay } = await serving({
     boot: {
+      dhcpOptions: () => new Map(),
       answer: () => {
         calls += 1
         if (calls === 1) throw new Error('a bug')
