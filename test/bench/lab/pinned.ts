@@ -9,6 +9,8 @@ import { cacheDirectory } from '../cache.ts'
 import { ControlGroup } from './control-group.ts'
 import { residentMegabytes } from './resident.ts'
 
+/** Not npm's, which has the programs of npm packages in it: one of them is called dhcpd. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const SERVER_CORE = 0
 const LOAD_CORE = availableParallelism() > 1 ? 1 : 0
 const SAMPLE_MS = 250
@@ -45,7 +47,7 @@ export class RunningServer implements AsyncDisposable {
     const [program = '', ...args] = group.around(['taskset', '-c', String(SERVER_CORE), ...command])
     const complaints = path.join(cacheDirectory('log'), 'stderr')
     const stderr = openSync(complaints, 'w')
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', stderr], cwd, env: { ...process.env, ...env } })
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', stderr], cwd, env: { PATH, ...env } })
     closeSync(stderr)
     const server = new RunningServer(child, group)
     try {

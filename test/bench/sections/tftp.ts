@@ -116,7 +116,7 @@ function lossCases({ extent }: Scale): readonly (readonly [number, number])[] {
 async function throughput(material: Material, scale: Scale, terms: Terms): Promise<Comparison> {
   const { clients, blksize, windowsize } = terms
   const file = material.file('file-200m')
-  const seconds = scale.extent === 'quick' ? 1 : 2
+  const seconds = scale.extent === 'full' ? 5 : 1.5
   return compare({
     id: `${clients}-clients-blksize-${blksize}-${windowName(windowsize)}`,
     title: `${people(clients)}, blksize ${blksize}, ${windowTitle(windowsize)}`,
@@ -138,7 +138,7 @@ async function underLoss(material: Material, scale: Scale, loss: number, windows
     rounds: Math.min(scale.rounds, scale.extent === 'full' ? 5 : 2),
     async run(contender, server) {
       using _loss = losing(loss)
-      const terms = { clients: LOSS_CLIENTS, blksize: 1428, windowsize, 'at-most': scale.extent === 'full' ? 40 : 12 }
+      const terms = { clients: LOSS_CLIENTS, blksize: 1428, windowsize, 'at-most': scale.extent === 'full' ? 40 : 8 }
       return await load(contender, server, file, terms)
     }
   })
@@ -152,7 +152,7 @@ async function onLink(material: Material, scale: Scale): Promise<Comparison> {
     title: `${LINK_MEGABITS} Mbit/s shared by ${LINK_CLIENTS} clients, ${Math.round(file.sizeBytes / 1e6)} MB each, blksize 1428, windowsize 16`,
     metrics: ON_LINK,
     contenders: tftpContenders(material, SERVER),
-    rounds: Math.min(scale.rounds, 3),
+    rounds: Math.min(scale.rounds, 2),
     async run(contender, server) {
       using _link = throttled(LINK_MEGABITS)
       const terms = { clients: LINK_CLIENTS, blksize: 1428, windowsize: 16, 'at-most': 60 }
