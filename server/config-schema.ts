@@ -93,7 +93,8 @@ export const ConfigSchema = Type.Object(
         loaders: Type.Object(
           {
             'x86-bios': Type.Enum([...LOADERS], { default: 'ipxe' }),
-            'x64-uefi': Type.Enum([...LOADERS], { default: 'grub' })
+            /** Without it, the DHCP mode decides: see `loaderDefaults` in daemon.ts. */
+            'x64-uefi': Type.Optional(Type.Enum([...LOADERS]))
           },
           section
         )

@@ -8,12 +8,14 @@ import { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { storedBlobs } from './blobs.ts'
 import { Boots } from './boot/boots.ts'
+import { type LoaderDefaults } from './boot/loader.ts'
 import { type Arch } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
 import { type Clock, sleep } from './clock.ts'
 import { type Config } from './config.ts'
 import { DHCP_DEFAULTS, type DhcpConfig, type Reservations } from './dhcp/settings.ts'
 import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
+import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
 import { buildBootApp } from './http/boot-app.ts'
 import { ImageStore } from './image/store.ts'
@@ -90,7 +92,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const boots = new Boots({
     inventory,
     images: new StoredImages(store, channels),
-    rules: config.boot,
+    rules: { ...config.boot, loaders: loaderDefaults(config) },
     loaders: loaders.files,
     store: journal,
     clock,
@@ -101,6 +103,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     }
   })
   ending('boots', () => boots.close())
+  const events = new EventLog({ log, clock })
+  boots.subscribe((event, boot) => events.boot(event, boot))
   await boots.start()
   for (const lease of await leases.load()) if (lease.state === 'bound') boots.learn(lease.mac, lease.address)
   const resolve = createResolver({
@@ -133,7 +137,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     boot: boots,
     reservations: reservationsOf(inventory),
     leases,
-    onEvent: (event) => boots.dhcpEvent(event),
+    onEvent: (event) => {
+      events.dhcp(event)
+      boots.dhcpEvent(event)
+    },
     clock,
     log: log.child({ part: 'dhcp' })
   })
@@ -228,6 +235,14 @@ async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof start
   } catch (error) {
     throw listenError(error, { face: 'TFTP', protocol: 'udp', address: addresses.join(', '), port, setting: 'tftp' })
   }
+}
+
+/**
+ * The signed chain boots UEFI machines whether or not they enforce Secure Boot. But GRUB looks for its configuration at the
+ * next-server of the DHCP ACK, and in proxy mode that is somebody else's: there only iPXE finds its way back to us.
+ */
+function loaderDefaults({ boot, dhcp }: Config): LoaderDefaults {
+  return { 'x64-uefi': dhcp.mode === 'proxy' ? 'ipxe' : 'grub', ...boot.loaders }
 }
 
 function archAt(address: string, boots: Boots): Arch | undefined {

@@ -15,17 +15,31 @@ export interface ProxyRow {
   readonly settings: BootSettings
 }
 
-/** Both kinds of firmware, and all that a ProxyDHCP answer can send them to. */
-export const PROXY_ROWS: readonly ProxyRow[] = [
+/** Where the other server leaves next-server alone. */
+export const UNTOUCHED: readonly ProxyRow[] = [
   { name: 'BIOS with an iPXE ROM', client: { firmware: 'bios', rom: 'ipxe' }, settings: {} },
-  { name: 'UEFI’s own PXE, to shim and GRUB', client: { firmware: 'uefi', rom: 'none' }, settings: {} }
+  { name: 'UEFI’s own PXE, to iPXE', client: { firmware: 'uefi', rom: 'none' }, settings: {} }
+]
+
+/** Where the other server names us as next-server, which GRUB goes to. */
+export const NEXT_SERVER_IS_OURS: readonly ProxyRow[] = [
+  { name: 'BIOS with an iPXE ROM', client: { firmware: 'bios', rom: 'ipxe' }, settings: {} },
+  {
+    name: 'UEFI’s own PXE, to shim and GRUB, Secure Boot enforced',
+    client: { firmware: 'uefi-secure', rom: 'none' },
+    settings: { loader: 'grub' }
+  }
 ]
 
 /** @param startOther starts the other server on `eth0` of its namespace, where it is 10.77.0.2. */
-export async function bootBeside(t: Test, startOther: (namespace: Namespace) => Promise<void>): Promise<void> {
+export async function bootBeside(
+  t: Test,
+  rows: readonly ProxyRow[],
+  startOther: (namespace: Namespace) => Promise<void>
+): Promise<void> {
   t.jobs = 2
   const config = { dhcp: { mode: 'proxy', interfaces: [CARD] } }
-  const world = await startWorld(t, { clients: PROXY_ROWS.length, config })
+  const world = await startWorld(t, { clients: rows.length, config })
   const other = await Namespace.create()
   t.teardown(() => other[Symbol.asyncDispose]())
   await other.cable('other0', 'eth0')
@@ -34,7 +48,7 @@ export async function bootBeside(t: Test, startOther: (namespace: Namespace) => 
   await startOther(other)
   await world.publish('1')
 
-  for (const [i, { name, client, settings }] of PROXY_ROWS.entries()) {
+  for (const [i, { name, client, settings }] of rows.entries()) {
     t.test(name, { buffered: true }, async (t) => {
       const machine = await world.host(t, i + 1, client, settings)
       await machine.powerOn()
