@@ -266,7 +266,11 @@ function decline(request: InSubnet): Outcome {
   if (!address || (facts.serverId !== undefined && !isOurs(facts.serverId, request))) return SILENCE
   const lease = subnet.leases.decline(who, address, now)
   if (!lease) return SILENCE
-  return { lease, reply: undefined, event: eventOf(request, 'decline', address, 'in use by somebody else') }
+  return {
+    lease,
+    reply: undefined,
+    event: eventOf(request, 'decline', address, `${formatIpv4(address)} is in use by somebody else`)
+  }
 }
 
 function release(request: InSubnet): Outcome {

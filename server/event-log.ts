@@ -1,0 +1,74 @@
+// What an administrator should read in the log of DHCP and boots: refusals and failures, each once and not once for each
+// packet. The journal of boots has the rest.
+import { type DhcpEvent } from './boot/journal.ts'
+import { type Boot, type BootEvent } from './boot/model.ts'
+import { type Clock } from './clock.ts'
+import { type Log } from './log.ts'
+
+/** A machine that is refused asks again and again: the same is said once in so long. */
+const QUIET_MS = 10 * 60_000
+/** Anybody on the network can invent machines: no more lines than this in a minute. */
+const LINES_PER_MINUTE = 60
+const MINUTE_MS = 60_000
+
+export class EventLog {
+  readonly #log: Log
+  readonly #clock: Clock
+  /** What was said when, the oldest first. */
+  readonly #said = new Map<string, number>()
+  #minute = { startedAt: Number.NEGATIVE_INFINITY, lines: 0 }
+
+  constructor({ log, clock }: { readonly log: Log; readonly clock: Clock }) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  dhcp({ kind, mac, detail }: DhcpEvent): void {
+    switch (kind) {
+      case 'pool-empty':
+        this.#warn(detail, { mac }, `DHCP: ${detail}; widen a pool in dhcp.subnets, or shorten leaseSeconds`)
+        break
+      case 'nak':
+        this.#warn(`nak ${mac}`, { mac }, `DHCP: refused ${detail}`)
+        break
+      case 'decline':
+        this.#warn(`decline ${mac}`, { mac }, `DHCP: ${detail}`)
+        break
+      case 'dropped':
+        this.#warn(detail, { mac }, `DHCP: requests are dropped: ${detail}`)
+        break
+      default:
+    }
+  }
+
+  boot({ outcome, step, detail }: BootEvent, { id, mac, host, state }: Boot): void {
+    if (outcome !== 'failed' || state !== 'failed') return
+    const [firstLine = ''] = detail.split('\n', 1)
+    this.#warn(`${mac} ${step} ${firstLine}`, { mac, host, boot: id, step }, `boot failed: ${firstLine}`)
+  }
+
+  #warn(key: string, facts: object, line: string): void {
+    const now = this.#clock.monotonic()
+    this.#forget(now)
+    if (this.#said.has(key) || !this.#hasRoom(now)) return
+    this.#said.set(key, now)
+    this.#log.warn(facts, line)
+  }
+
+  /** Keys stand in the order in which they were said, so what is over stands in front. */
+  #forget(now: number): void {
+    for (const [key, at] of this.#said) {
+      if (now - at < QUIET_MS) return
+      this.#said.delete(key)
+    }
+  }
+
+  #hasRoom(now: number): boolean {
+    if (now - this.#minute.startedAt >= MINUTE_MS) this.#minute = { startedAt: now, lines: 0 }
+    this.#minute.lines += 1
+    if (this.#minute.lines === LINES_PER_MINUTE + 1) {
+      this.#log.warn('too many machines are refused or fail to name each of them')
+    }
+    return this.#minute.lines <= LINES_PER_MINUTE
+  }
+}
