@@ -1,7 +1,6 @@
 // One version on its way into the store. Its parts stream into `ingest/`, hashed as they go, and nobody sees them until
 // commit; whatever ends a publication before that leaves nothing behind.
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Readable } from 'node:stream'
@@ -11,6 +10,7 @@ import { type Disk, isNoSpace } from './disk.ts'
 import { PublishError, type PublishErrorCode } from './errors.ts'
 import { type Ingested } from './layout.ts'
 import { type Content } from './manifest.ts'
+import { readPieces } from './read.ts'
 import { type RootPacking, tarToSquashfs } from './unpack.ts'
 
 export const PARTS = ['kernel', 'initrd', 'layer', 'root'] as const
@@ -289,6 +289,6 @@ async function receive(chunks: AsyncIterable<Buffer>, path: string, disk: Disk):
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { signal, highWaterMark: 256 * 1024 })) hash.update(chunk)
+  for await (const piece of readPieces(path, signal)) hash.update(piece)
   return `sha256:${hash.digest('hex')}`
 }

@@ -8,7 +8,11 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { type MksquashfsOptions, type mksquashfs, type Superblock } from 'squashfs-tools-ts'
 import { PublishError } from './errors.ts'
+import { readPieces } from './read.ts'
 import { MalformedTar, TarScanner, type TarSummary } from './tar.ts'
+
+/** Pieces for mksquashfs: the collector comes after so many of them, not after so many bytes, so small ones keep memory low. */
+const FED_BYTES = 16 * 1024
 
 export type RootFormat = 'tar' | 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'squashfs' | 'zip'
 
@@ -49,7 +53,8 @@ export interface UnpackOptions {
 export async function tarToSquashfs(options: UnpackOptions): Promise<Superblock> {
   const { upload, destination, mksquashfs, packing, signal, onProgress } = options
   const format = rootFormat(await head(upload))
-  const { newestMtime } = await scan(decompressed(upload, format, signal), signal)
+  const headers = format === 'tar' ? readPieces(upload, signal) : decompressed(upload, format, signal)
+  const { newestMtime } = await scan(headers, signal)
   return await mksquashfs({
     ...packing,
     source: decompressed(upload, format, signal),
@@ -60,7 +65,7 @@ export async function tarToSquashfs(options: UnpackOptions): Promise<Superblock>
   })
 }
 
-async function scan(tar: Readable, signal: AbortSignal): Promise<TarSummary> {
+async function scan(tar: AsyncIterable<Buffer>, signal: AbortSignal): Promise<TarSummary> {
   const scanner = new TarScanner()
   try {
     await pipeline(
@@ -83,7 +88,7 @@ async function scan(tar: Readable, signal: AbortSignal): Promise<TarSummary> {
 function decompressed(path: string, format: RootFormat, signal: AbortSignal): Readable {
   switch (format) {
     case 'tar':
-      return createReadStream(path)
+      return createReadStream(path, { highWaterMark: FED_BYTES })
     case 'gzip': {
       const gunzip = createGunzip()
       // A failure on either side reaches whoever reads the other end.
