@@ -80,10 +80,10 @@ const ROWS: readonly Row[] = [
     inside: isUefi
   },
   {
-    name: 'the root by TFTP',
+    name: 'kernel, initrd and root by TFTP',
     client: { firmware: 'bios', rom: 'ipxe' },
     settings: { transport: 'tftp' },
-    via: { kernel: 'HTTP', layers: 'TFTP' }
+    via: { kernel: 'TFTP', layers: 'TFTP' }
   },
   {
     name: 'two layers',
@@ -110,13 +110,13 @@ for (const [i, row] of ROWS.entries()) {
   t.test(row.name, { buffered: true }, async (t) => {
     const machine = await world.host(t, i + 1, row.client, row.settings)
     await machine.powerOn()
-    if (row.screen) t.ok(await machine.screen(row.screen))
+    if (row.screen) t.ok(await machine.screen(row.screen), 'the loader shows itself')
     const shell = await machine.login()
 
     for (const { claim, seen, holds } of await proveRoot(shell)) t.ok(holds, `${claim} (${seen})`)
     const words = (step: string) => machine.events.filter((event) => event.step === step).map(({ detail }) => detail)
-    if (row.loader) t.match(words('loader').join('\n'), row.loader)
-    t.match(words('kernel').join('\n'), row.via.kernel)
+    if (row.loader) t.match(words('loader').join('\n'), row.loader, 'it fetched its loader')
+    t.match(words('kernel').join('\n'), row.via.kernel, `the kernel came by ${row.via.kernel}`)
     const layersBy = new RegExp(`overlay\\.layers=${row.via.layers.toLowerCase()}:`)
     t.match(await shell.read('cat /proc/cmdline'), layersBy, `the layers come by ${row.via.layers}`)
     await row.inside?.(t, shell)
