@@ -117,11 +117,11 @@ const UNKNOWN_MACHINE = 'the server can not tell which machine this is; ask your
 
 /**
  * PXELINUX asks for its UUID, its MAC, its address in hex, that shortened digit by digit, and `default`, in this order.
- * Whoever is known by address is answered at the first of these, the others by their MAC, so a shortened address (it
- * would be the same for a whole network) is never what is looked for.
+ * Whoever is known by address is answered at the first of these, the others by their MAC. A shortened address is the
+ * same for a whole network: the machine in question is the one that asks.
  */
 function pxelinuxConfig(deps: ResolverDeps, request: ResourceRequest, key: string): Resource | undefined {
-  const mac = isUuid(key) || key === 'default' ? macOfClient(deps, request) : macOfKey(deps, key)
+  const mac = namesAsker(key, request) ? macOfClient(deps, request) : macOfKey(deps, key)
   if (mac !== undefined) {
     return text(renderPxelinux(bootScript(deps, request, { mac, arch: 'x86-bios', stage: 'system' })))
   }
@@ -131,7 +131,7 @@ function pxelinuxConfig(deps: ResolverDeps, request: ResourceRequest, key: strin
 
 /** Debian's signed GRUB asks for `grub.cfg` and nothing else; the answer to a stranger has it say its MAC. */
 function grubConfig(deps: ResolverDeps, request: ResourceRequest, key: string | undefined): Resource | undefined {
-  const mac = key === undefined ? macOfClient(deps, request) : macOfKey(deps, key)
+  const mac = key === undefined || namesAsker(key, request) ? macOfClient(deps, request) : macOfKey(deps, key)
   if (mac !== undefined) {
     return text(renderGrub(bootScript(deps, request, { mac, arch: 'x64-uefi', stage: 'system' })))
   }
@@ -162,8 +162,14 @@ function macOfClient({ boots }: ResolverDeps, { client }: ResourceRequest): Mac 
   return client === undefined ? undefined : boots.macOf(client)
 }
 
-function isUuid(key: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)
+/** A UUID, `default`, or the beginning of the asker's own address in hex. */
+function namesAsker(key: string, { client }: ResourceRequest): boolean {
+  if (key === 'default' || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) return true
+  return client !== undefined && /^[0-9A-F]{1,7}$/i.test(key) && hexOf(client).startsWith(key.toUpperCase())
+}
+
+function hexOf(address: Ipv4): string {
+  return address.toString(16).toUpperCase().padStart(8, '0')
 }
 
 function serverOf({ server }: ResourceRequest): Ipv4 {

@@ -124,8 +124,11 @@ t.test('names that PXELINUX tries after its MAC', async (t) => {
   t.equal(await read('pxelinux.cfg/C0A84D32'), undefined, 'an address that belongs to nobody')
   lease()
   t.match(await read('pxelinux.cfg/C0A84D32'), 'DEFAULT image', 'an address that DHCP gave')
-  t.equal(await read('pxelinux.cfg/C0A84D3'), undefined, 'a network is nobody')
-  t.equal(await read('pxelinux.cfg/C'), undefined)
+  for (const key of ['C0A84D3', 'C0A84D', 'C0A8', 'C']) {
+    t.match(await read(`pxelinux.cfg/${key}`), 'DEFAULT image', `${key} is the beginning of the asker's address`)
+  }
+  t.equal(await read('pxelinux.cfg/C0A84E'), undefined, 'another network is nobody')
+  t.equal(await read('pxelinux.cfg/C0A84D3', { client: CLIENT + 0x100 }), undefined, 'nor is a stranger')
   t.match(await read('pxelinux.cfg/default'), 'DEFAULT image', 'the last question of a machine that is known')
   t.equal(await read('pxelinux.cfg/default-x86-generic'), undefined)
   t.equal(await read('pxelinux.cfg/01-not-a-mac'), undefined)
@@ -141,7 +144,8 @@ t.test('GRUB that is known by its address gets its configuration', async (t) => 
   lease()
   t.match(await read('grub/grub.cfg'), /^echo 'rootcast: lab 1\.0 for pc-07'\n/)
   t.match(await read('grub/grub.cfg-C0A84D32'), 'lab 1.0')
-  t.equal(await read('grub/grub.cfg-C0A84D'), undefined)
+  t.match(await read('grub/grub.cfg-C0A84D'), 'lab 1.0')
+  t.equal(await read('grub/grub.cfg-C0A84E'), undefined)
 })
 
 t.test('GRUB that is not known says its MAC, with colons, and is answered by it', async (t) => {
