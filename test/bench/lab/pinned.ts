@@ -7,6 +7,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { cacheDirectory } from '../cache.ts'
 import { ControlGroup } from './control-group.ts'
+import { busySeconds } from './others.ts'
 import { residentMegabytes } from './resident.ts'
 
 /** Not npm's, which has the programs of npm packages in it: one of them is called dhcpd. */
@@ -35,6 +36,8 @@ export class RunningServer implements AsyncDisposable {
   readonly #sampler: NodeJS.Timeout
   #peakMegabytes = 0
   #cpuMark = 0
+  #busyMark = 0
+  #timeMark = 0
 
   private constructor(child: ChildProcess, group: ControlGroup) {
     this.#process = child
@@ -70,6 +73,14 @@ export class RunningServer implements AsyncDisposable {
   /** CPU is counted from here on. */
   mark(): void {
     this.#cpuMark = this.#group.cpuSeconds
+    this.#busyMark = busySeconds()
+    this.#timeMark = performance.now()
+  }
+
+  /** How many cores others have kept busy since the mark, given what our own load has used. */
+  othersCores(loadSeconds: number): number {
+    const busy = busySeconds() - this.#busyMark - this.cpuSeconds - loadSeconds
+    return Math.max(0, busy / ((performance.now() - this.#timeMark) / 1000))
   }
 
   get cpuSeconds(): number {

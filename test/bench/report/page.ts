@@ -3,11 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { bestPeer, type Comparison, type Metric, type Row } from '../comparison.ts'
 import { US } from '../contenders/contender.ts'
+import { median } from '../statistics.ts'
 import { plot } from './plot.ts'
 import { DOCS, FIGURES, type SectionResult } from './results.ts'
 
 /** Above it somebody else was using the machine too. */
 const QUIET_LOAD = 0.5
+const QUIET_CORES = 0.1
 
 export function writePage(results: readonly SectionResult[]): void {
   for (const { name, comparisons } of results) writeFileSync(path.join(FIGURES, `${name}.svg`), plot(comparisons))
@@ -71,11 +73,18 @@ function comparisonPage(comparison: Comparison): string {
   return [
     `### ${title}`,
     table(comparison, metrics),
-    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${command === '' ? '' : `; \`${command}\``}`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${othersOf(rows)}${command === '' ? '' : `; \`${command}\``}`,
     failures.length > 0 ? `Seen on the way:\n\n${failures.join('\n')}` : ''
   ]
     .filter((part) => part !== '')
     .join('\n\n')
+}
+
+/** What somebody else's work took meanwhile; nothing to say of a quiet machine. */
+function othersOf(rows: readonly Row[]): string {
+  const samples = rows.flatMap(({ samples: { othersCores = [] } }) => othersCores)
+  const typical = samples.length === 0 ? 0 : median(samples)
+  return typical < QUIET_CORES ? '' : `; **others kept ${typical.toFixed(1)} cores busy meanwhile**`
 }
 
 export function table(comparison: Comparison, metrics: readonly Metric[]): string {

@@ -150,19 +150,21 @@ interface LeaseResult {
   readonly doubles: number
   readonly failed: number
   readonly timeouts: number
+  readonly cpuSeconds: number
 }
 
 async function lease(server: RunningServer, options: Readonly<Record<string, number>>): Promise<Sample> {
   const given = { relay: RELAY, server: SERVER, ...options, 'at-most': PATIENCE_SECONDS }
   const command = atLoad([generator('dhcp'), ...flags(given)])
   server.mark()
-  const { seconds, leased, doubles, timeouts } = await runLoad<LeaseResult>(command)
+  const { seconds, leased, doubles, timeouts, cpuSeconds } = await runLoad<LeaseResult>(command)
   const missing = (options.clients ?? 0) - leased
   const values = {
     seconds: missing > 0 ? PATIENCE_SECONDS : seconds,
     leased,
     doubles,
     timeouts,
+    othersCores: server.othersCores(cpuSeconds),
     cpuMicroseconds: (server.cpuSeconds * 1e6) / Math.max(1, leased),
     peakMegabytes: server.peakMegabytes
   }

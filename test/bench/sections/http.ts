@@ -92,6 +92,7 @@ async function load(server: RunningServer, options: LoadOptions): Promise<Sample
     peakMegabytes: server.peakMegabytes,
     fairness: fairness(result.clients.map(([bytes, seconds]) => bytes / seconds)),
     firstByte: result.slowestFirstByteSeconds,
+    othersCores: server.othersCores(result.cpuSeconds),
     loadShare: result.cpuSeconds / result.seconds
   }
   const failure = result.failed > 0 ? `${result.failed} failed: ${result.failure}` : undefined

@@ -143,6 +143,7 @@ async function strike(
     throughput: result.bytes / result.seconds / 1e6,
     cpuPerGigabyte: server.cpuSeconds / (result.bytes / 1e9),
     peakMegabytes: server.peakMegabytes,
+    othersCores: server.othersCores(result.cpuSeconds),
     loadShare: result.cpuSeconds / wall
   }
   const failure = missing > 0 ? `${missing} not up: ${result.failure} at ${result.failedAt}` : undefined

@@ -186,6 +186,7 @@ async function load(
     cpuPerGigabyte: server.cpuSeconds / gigabytes,
     peakMegabytes: server.peakMegabytes,
     fairness: fairness(rates),
+    othersCores: server.othersCores(result.cpuSeconds),
     loadShare: result.cpuSeconds / result.seconds,
     finished: result.finished,
     doubled: result.doubled,
