@@ -1,6 +1,6 @@
 // What is missing or wrong on this machine, each with the line that mends it.
 import { type Clock } from './clock.ts'
-import { type Config, ConfigError, loadConfig } from './config.ts'
+import { type Config, ConfigError, DEFAULT_CONFIG_PATH, EXAMPLE_CONFIG_PATH, loadConfig } from './config.ts'
 import { type Finding, fine, wrong } from './doctor/finding.ts'
 import { examinePackages } from './doctor/packages.ts'
 import { examinePorts } from './doctor/ports.ts'
@@ -49,7 +49,7 @@ async function examineConfig(file: string): Promise<{ config: Config | undefined
     if (error.code !== 'CONFIG_INVALID') {
       return {
         config: undefined,
-        findings: [wrong(subject, error.message, 'rootcast serve makes one from the example')]
+        findings: [wrong(subject, error.message, mendMissing(error.code, file))]
       }
     }
     const findings = error.mistakes.map(({ path, message, line }) =>
@@ -61,6 +61,13 @@ async function examineConfig(file: string): Promise<{ config: Config | undefined
     )
     return { config: undefined, findings }
   }
+}
+
+function mendMissing(code: ConfigError['code'], file: string): string {
+  if (code === 'CONFIG_UNREADABLE') return `ls -l ${file}; run the doctor as root, or as who may read it`
+  return file === DEFAULT_CONFIG_PATH
+    ? 'rootcast serve makes one from the example'
+    : `install -D -m 644 ${EXAMPLE_CONFIG_PATH} ${file}`
 }
 
 async function examineNetwork({ dhcp }: Config, options: DoctorOptions): Promise<readonly Finding[]> {

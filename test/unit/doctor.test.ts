@@ -19,6 +19,17 @@ t.test('a configuration with mistakes is one finding each, and the rest is looke
   t.ok(findings.some(({ subject }) => subject === 'package ipxe'))
 })
 
+t.test('a configuration that is not there, or cannot be read', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const mend = async (configPath: string) =>
+    (await diagnose({ configPath, probe: false, clock: systemClock, mac: '02:00:00:00:00:01', xid: 1 })).find(
+      ({ subject }) => subject.startsWith('configuration')
+    )?.mend
+  const none = path.join(directory, 'none.yaml')
+  t.match(await mend(none), new RegExp(`^install -D -m 644 .*/rootcast\\.example\\.yaml ${none}$`))
+  t.match(await mend(directory), /^ls -l /)
+})
+
 t.test('Node', async (t) => {
   t.match(judgeNode('24.1.0'), { ok: true })
   t.match(judgeNode('20.19.0'), { ok: false, mend: 'install Node 24 or newer' })
