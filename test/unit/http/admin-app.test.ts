@@ -179,3 +179,33 @@ t.test('too many requests', async (t) => {
   t.equal(third.json().code, 'TOO_MANY_REQUESTS')
   t.ok(Number(third.headers['retry-after']) > 0)
 })
+
+t.test('no name of the API leads anywhere else, in whatever spelling', async (t) => {
+  const { call } = await adminApp(t)
+  const ways = ['..', '.', '../x', '/etc/passwd', 'a/b', '..\\x', 'a\0b', 'a\nb', '%2e%2e']
+  const routes = [
+    ['GET', (name: string) => `/images/${name}`],
+    ['GET', (name: string) => `/images/${name}/versions`],
+    ['GET', (name: string) => `/images/lab/versions/${name}`],
+    ['DELETE', (name: string) => `/images/lab/versions/${name}`],
+    ['GET', (name: string) => `/images/lab/channels/${name}`],
+    ['DELETE', (name: string) => `/images/${name}/channels/stable`],
+    ['GET', (name: string) => `/groups/${name}`],
+    ['DELETE', (name: string) => `/groups/${name}`],
+    ['GET', (name: string) => `/hosts/${name}`],
+    ['DELETE', (name: string) => `/hosts/${name}`],
+    ['GET', (name: string) => `/boots/${name}`],
+    ['DELETE', (name: string) => `/leases/${name}`],
+    ['DELETE', (name: string) => `/tokens/${name}`]
+  ] as const
+  for (const [method, route] of routes) {
+    for (const way of ways) {
+      const { statusCode } = await call({ method, url: `/api/v1${route(encodeURIComponent(way))}` })
+      t.ok([400, 404].includes(statusCode), `${method} ${route(JSON.stringify(way))}: ${statusCode}`)
+    }
+  }
+  for (const version of ways) {
+    const url = '/api/v1/images/lab/channels/stable'
+    t.equal((await call({ method: 'PUT', url, payload: { version } })).statusCode, 400)
+  }
+})
