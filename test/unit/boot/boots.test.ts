@@ -2,7 +2,7 @@ import t from 'tap'
 import { type BootAnswer } from '../../../server/boot/answer.ts'
 import { type Boots, type ScriptRequest } from '../../../server/boot/boots.ts'
 import { type DhcpEvent } from '../../../server/boot/journal.ts'
-import { type BootEvent, type TransferReport } from '../../../server/boot/model.ts'
+import { type Arch, type BootEvent, type Stage, type TransferReport } from '../../../server/boot/model.ts'
 import { type ImageScript } from '../../../server/boot/script/script.ts'
 import {
   bootWorld,
@@ -116,6 +116,31 @@ t.test('answers by stage', async (t) => {
   })
   t.match(answers.http, { bootfile: 'http://192.168.77.1:8080/ipxe/ipxe.efi', httpClient: true })
   t.equal(answers.uefi.bootfile, 'shimx64.efi')
+})
+
+t.test('answers by architecture, where somebody installed the loaders of other machines', async (t) => {
+  const loaders = new Set(['shimia32.efi', 'shimaa64.efi'])
+  const { boots } = bootWorld({ loaders, httpPort: 8080 })
+  const bootfile = (arch: Arch, stage: Stage) =>
+    booting(boots.answer(client({ arch, stage }), SERVER, NETWORK)).bootfile
+  t.equal(bootfile('x86-uefi', 'firmware'), 'shimia32.efi')
+  t.equal(bootfile('arm64-uefi', 'firmware'), 'shimaa64.efi')
+  t.equal(bootfile('arm64-uefi', 'http-boot'), 'http://192.168.77.1:8080/shimaa64.efi')
+})
+
+t.test('the options of a machine can be asked for without beginning a boot', async (t) => {
+  const hosts = [host({ group: 'lab', dhcpOptions: { 15: '68' } })]
+  const groups = [group({ name: 'lab', dhcpOptions: { 15: '67', 26: '05dc' } })]
+  const { boots } = bootWorld({ inventory: inventoryOf(hosts, groups) })
+  t.same(
+    boots.dhcpOptions(MAC),
+    new Map([
+      [15, Buffer.from('h')],
+      [26, Buffer.from([5, 0xdc])]
+    ])
+  )
+  t.same(boots.dhcpOptions(undefined), new Map(), 'the default group has none')
+  t.equal(boots.latest(MAC), undefined)
 })
 
 t.test('PXELINUX is told its configuration file, which ends its search at once', async (t) => {
