@@ -82,13 +82,20 @@ async function runOnce<C extends Contender>(plan: Plan<C>, contender: C): Promis
 
 function rowOf(contender: string, samples: readonly Sample[]): Row {
   const keys = new Set(samples.flatMap(({ values }) => Object.keys(values)))
-  const collected = [...keys].map((key) => [key, samples.flatMap(({ values }) => values[key] ?? [])] as const)
+  const collected = [...keys].map((key) => [key, samples.flatMap(({ values }) => measured(values[key]))] as const)
   return {
     contender,
     samples: Object.fromEntries(collected),
-    medians: Object.fromEntries(collected.map(([key, values]) => [key, median(values)])),
+    medians: Object.fromEntries(
+      collected.flatMap(([key, values]) => (values.length > 0 ? [[key, median(values)]] : []))
+    ),
     failures: [...new Set(samples.flatMap(({ failure }) => failure ?? []))]
   }
+}
+
+/** What could not be measured in a round is left out of it. */
+function measured(value: number | undefined): readonly number[] {
+  return value !== undefined && Number.isFinite(value) ? [value] : []
 }
 
 function tell<C extends Contender>(plan: Plan<C>, contender: C, round: number, { values, failure }: Sample): void {

@@ -12,7 +12,7 @@ import { isInside, runInside, setUpNamespaces } from './lab/network.ts'
 import { type Material, makeMaterial } from './material.ts'
 import { circumstances } from './report/machine.ts'
 import { table, writePage } from './report/page.ts'
-import { keepResult, type SectionResult } from './report/results.ts'
+import { keepResult, readResults, type SectionResult } from './report/results.ts'
 import { dhcp } from './sections/dhcp.ts'
 import { http } from './sections/http.ts'
 import { memory } from './sections/memory.ts'
@@ -31,6 +31,7 @@ Sections: ${SECTIONS.map(({ name }) => name).join(', ')}; all of them unless nam
   --quick        one short round of each section: does it run? Nothing is written
   --full         the whole cross product; hours
   --dry          write nothing
+  --page         only write the page again, from the results that are there
   --help         this
 
 Needs root, for network namespaces. Writes docs/benchmarks.md and docs/benchmarks/.`
@@ -42,6 +43,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     full: { type: 'boolean', default: false },
     dry: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
@@ -55,6 +57,10 @@ async function main(): Promise<number> {
     if (unknown.length > 0) console.error(`No such section: ${unknown.join(', ')}\n`)
     console.log(HELP)
     return values.help ? 0 : 2
+  }
+  if (values.page) {
+    writePage(readResults(), SECTIONS)
+    return 0
   }
   if (process.getuid?.() !== 0) {
     console.error('The bench makes network namespaces: run it as root.')
@@ -92,7 +98,7 @@ async function runSection(section: Section, material: Material, scale: Scale): P
   print(result)
   if (scale.extent === 'quick' || values.dry) return
   const order = SECTIONS.map(({ name }) => name)
-  writePage(keepResult(result, order))
+  writePage(keepResult(result, order), SECTIONS)
 }
 
 function commandLine({ name }: Section, { rounds, extent }: Scale): string {

@@ -31,3 +31,10 @@ function isFresh(program: string): boolean {
 export function flags(options: Readonly<Record<string, string | number | undefined>>): readonly string[] {
   return Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]))
 }
+
+/** Without the paths of this machine. */
+export function displayed(command: readonly string[]): string {
+  return command
+    .map((word) => word.replace(/^\/.*\/rootcast-bench\//, '').replace(/^blobs\/sha256\/(.{8}).*/, 'blobs/sha256/$1…'))
+    .join(' ')
+}

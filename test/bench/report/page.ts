@@ -11,12 +11,22 @@ import { DOCS, FIGURES, type SectionResult } from './results.ts'
 const QUIET_LOAD = 0.5
 const QUIET_CORES = 0.1
 
-export function writePage(results: readonly SectionResult[]): void {
+type Named = Pick<SectionResult, 'name' | 'title'>
+
+/** @param sections all that there are: the page says which have no results. */
+export function writePage(results: readonly SectionResult[], sections: readonly Named[]): void {
   for (const { name, comparisons } of results) writeFileSync(path.join(FIGURES, `${name}.svg`), plot(comparisons))
-  writeFileSync(path.join(DOCS, 'benchmarks.md'), page(results))
+  writeFileSync(path.join(DOCS, 'benchmarks.md'), page(results, unmeasured(results, sections)))
 }
 
-function page(results: readonly SectionResult[]): string {
+function unmeasured(results: readonly SectionResult[], sections: readonly Named[]): string {
+  const missing = sections.filter(({ name }) => !results.some((result) => result.name === name))
+  if (missing.length === 0) return ''
+  const list = missing.map(({ name, title }) => `- ${title}: \`npm run bench -- ${name}\``).join('\n')
+  return `**Without results so far:**\n\n${list}\n\n`
+}
+
+function page(results: readonly SectionResult[], missing: string): string {
   return `# Benchmarks
 
 Made by \`npm run bench\`, from [results.json](benchmarks/results.json). Do not edit it: what people have to say stands in
@@ -30,7 +40,7 @@ The load generators are C programs in \`test/bench/load\`, for Node would be slo
 that they receive with the original unless a title says otherwise, and *foreign client* tables check them against programs
 of other people.
 
-${results.map(sectionPage).join('\n')}`
+${missing}${results.map(sectionPage).join('\n')}`
 }
 
 function sectionPage(result: SectionResult): string {

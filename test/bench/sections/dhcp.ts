@@ -11,12 +11,11 @@ import {
 } from '../comparison.ts'
 import { US } from '../contenders/contender.ts'
 import { dhcpContenders, poolOf } from '../contenders/dhcp.ts'
-import { flags, generator } from '../lab/generators.ts'
+import { displayed, flags, generator } from '../lab/generators.ts'
 import { atLoad, RELAY, SERVER } from '../lab/network.ts'
 import { type RunningServer, runLoad, runPinned } from '../lab/pinned.ts'
 import { type Material } from '../material.ts'
 import { type Outcome, type Scale, type Section } from './section.ts'
-import { displayed } from './tftp.ts'
 
 const RATES = [250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 10_000, 12_000, 14_000, 16_000] as const
 const ANSWERED = 0.99
@@ -87,7 +86,8 @@ async function climb(server: RunningServer, scale: Scale): Promise<Sample> {
     delay: calm.delayMs,
     peakMegabytes: server.peakMegabytes
   }
-  return { values, command: displayed(best?.command ?? calm.command) }
+  const failure = best ? undefined : `not even ${RATES[0]} a second`
+  return { values, failure, command: displayed(best?.command ?? calm.command) }
 }
 
 interface Drive {

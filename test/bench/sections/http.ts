@@ -1,6 +1,5 @@
 // HTTP against nginx with sendfile: large files, ranges, and boot scripts that are rendered for each machine.
-import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import {
   type Aim,
@@ -15,13 +14,13 @@ import {
 import { type Contender, US } from '../contenders/contender.ts'
 import { nginx } from '../contenders/nginx.ts'
 import { rootcast } from '../contenders/rootcast.ts'
-import { flags, generator } from '../lab/generators.ts'
+import { sameBytes } from '../digest.ts'
+import { displayed, flags, generator } from '../lab/generators.ts'
 import { RunningServer, runLoad, runPinned } from '../lab/pinned.ts'
 import { type Material } from '../material.ts'
 import { fairness } from '../statistics.ts'
 import { targetsFile } from '../targets.ts'
 import { type Outcome, type Scale, type Section } from './section.ts'
-import { displayed } from './tftp.ts'
 
 const LOOPBACK = '127.0.0.1'
 const SCRATCH = '/run/bench-fetched'
@@ -241,12 +240,8 @@ async function fetchByCurl(
     throughput: file.sizeBytes / seconds / 1e6,
     cpuPerGigabyte: server.cpuSeconds / (file.sizeBytes / 1e9)
   }
-  const failure = sha256(SCRATCH) === sha256(file.path) ? undefined : 'the digests differ'
+  const failure = sameBytes(SCRATCH, file.path) ? undefined : 'the digests differ'
   return { values, failure, command: command.join(' ') }
-}
-
-function sha256(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
 function aimsOf(comparisons: readonly Comparison[]): readonly Aim[] {

@@ -2,13 +2,12 @@
 import { type Aim, type Comparison, compare, type Metric, type Sample } from '../comparison.ts'
 import { type Contender } from '../contenders/contender.ts'
 import { rootcast } from '../contenders/rootcast.ts'
-import { flags, generator } from '../lab/generators.ts'
+import { displayed, flags, generator } from '../lab/generators.ts'
 import { type RunningServer, runLoad } from '../lab/pinned.ts'
 import { residentNowMegabytes } from '../lab/resident.ts'
 import { type FileName, type Material } from '../material.ts'
 import { targetsFile } from '../targets.ts'
 import { type Outcome, type Scale, type Section } from './section.ts'
-import { displayed } from './tftp.ts'
 
 const ADDRESS = '127.0.0.1'
 const IDLE = 'idle'
@@ -111,9 +110,14 @@ interface LoadResult {
 
 function aimsOf({ rows }: Comparison): readonly Aim[] {
   return rows.map(({ contender, samples }) => {
-    const peak = Math.max(...(samples.peakMegabytes ?? [Number.NaN]))
+    const peak = Math.max(0, ...(samples.peakMegabytes ?? []))
     const limit = contender.startsWith('200 clients') ? AIM_MEGABYTES : LIMIT_MEGABYTES
     const wanted = `${limit === AIM_MEGABYTES ? '≤' : '<'} ${limit} MB`
-    return { what: `${contender}: peak of all rounds`, wanted, seen: `${peak.toFixed(0)} MB`, met: peak <= limit }
+    return {
+      what: `${contender}: peak of all rounds`,
+      wanted,
+      seen: `${peak.toFixed(0)} MB`,
+      met: peak > 0 && peak <= limit
+    }
   })
 }

@@ -1,6 +1,4 @@
 // TFTP against the servers that people use today: throughput, block sizes, windows, loss, a narrow link.
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import {
   type Aim,
   bestPeer,
@@ -14,7 +12,8 @@ import {
 } from '../comparison.ts'
 import { US } from '../contenders/contender.ts'
 import { type TftpContender, tftpContenders } from '../contenders/tftp.ts'
-import { flags, generator } from '../lab/generators.ts'
+import { sameBytes } from '../digest.ts'
+import { displayed, flags, generator } from '../lab/generators.ts'
 import { atLoad, losing, SERVER, throttled } from '../lab/network.ts'
 import { type RunningServer, runLoad, runPinned } from '../lab/pinned.ts'
 import { type Material, type ServedFile } from '../material.ts'
@@ -233,23 +232,12 @@ async function fetchByAtftp(contender: TftpContender, server: RunningServer, fil
     throughput: file.sizeBytes / seconds / 1e6,
     cpuPerGigabyte: server.cpuSeconds / (file.sizeBytes / 1e9)
   }
-  const failure = sha256(SCRATCH) === sha256(file.path) ? undefined : 'the digests differ'
+  const failure = sameBytes(SCRATCH, file.path) ? undefined : 'the digests differ'
   return { values, failure, command: ['atftp', ...options.map(quoted), ...names].join(' ') }
-}
-
-function sha256(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
 }
 
 function quoted(text: string): string {
   return text.includes(' ') ? `'${text}'` : text
-}
-
-/** Without the paths of this machine. */
-export function displayed(command: readonly string[]): string {
-  return command
-    .map((word) => word.replace(/^\/.*\/rootcast-bench\//, '').replace(/^blobs\/sha256\/(.{8}).*/, 'blobs/sha256/$1…'))
-    .join(' ')
 }
 
 function people(clients: number): string {
