@@ -1,4 +1,4 @@
-// Time as an argument. Decisions take `now`; drivers take a Clock; only this file, main.ts and daemon.ts touch the real one.
+// Time as an argument. Decisions take `now`; drivers take a Clock; only this file, main.js and daemon.ts touch the real one.
 import { performance } from 'node:perf_hooks'
 
 export interface Timer {

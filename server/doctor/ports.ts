@@ -48,7 +48,7 @@ export function judgePort({ face, protocol, port, setting }: WantedPort, held: H
 }
 
 function isRootcast({ command }: Holder): boolean {
-  return /(server\/main\.ts|\brootcast) serve\b/.test(command)
+  return /(server\/main\.js|\brootcast) serve\b/.test(command)
 }
 
 export async function holderOf({ protocol, port }: Pick<WantedPort, 'protocol' | 'port'>): Promise<Held> {

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { patience } from '../../server/lab/patience.ts'
 import { eventually } from '../support/netns.ts'
 
-const MAIN = join(import.meta.dirname, '../../server/main.ts')
+const MAIN = join(import.meta.dirname, '../../server/main.js')
 const FACTOR = patience(process.env)
 const MARK = 'ROOTCAST_E2E_RUN'
 

@@ -11,7 +11,7 @@ import { form } from '../fakes/admin.ts'
 import { temporaryDirectory } from '../support/cli.ts'
 import { layer } from '../support/squashfs.ts'
 
-const MAIN = path.join(import.meta.dirname, '../../server/main.ts')
+const MAIN = path.join(import.meta.dirname, '../../server/main.js')
 const CONFIG = `stateDir: state
 images: { store: store }
 dhcp: { mode: off }

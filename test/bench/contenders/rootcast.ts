@@ -34,7 +34,7 @@ async function prepare(material: Material, settings: RootcastSettings): Promise<
   const config = path.join(directory, 'rootcast.yaml')
   writeFileSync(config, stringify(configuration(material, settings)))
   const command = {
-    command: [process.execPath, path.join(ROOT, 'server/main.ts'), 'serve', '--config', config],
+    command: [process.execPath, path.join(ROOT, 'server/main.js'), 'serve', '--config', config],
     ready: [{ protocol: 'tcp', port: ADMIN_PORT }]
   } as const
   if (settings.boots) await assignImage(command, directory)

@@ -32,7 +32,7 @@ if (!isInside(process.env)) {
 function build(): string {
   const cache = join(ROOT, 'images/cache')
   mkdirSync(cache, { recursive: true })
-  const command = [process.execPath, join(ROOT, 'server/main.ts'), 'image', 'build', IMAGE, '--json']
+  const command = [process.execPath, join(ROOT, 'server/main.js'), 'image', 'build', IMAGE, '--json']
   const { status, stdout, error } = spawnSync('flock', [join(cache, `${IMAGE}.lock`), ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8'

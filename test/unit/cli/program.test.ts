@@ -6,7 +6,7 @@ import path from 'node:path'
 import t from 'tap'
 import { type Ran, startBench, temporaryDirectory, tinyImage } from '../../support/cli.ts'
 
-const MAIN = path.join(import.meta.dirname, '../../../server/main.ts')
+const MAIN = path.join(import.meta.dirname, '../../../server/main.js')
 
 function start(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [MAIN, ...argv], {

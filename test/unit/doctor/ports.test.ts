@@ -48,7 +48,7 @@ t.test('who holds a port', async (t) => {
 t.test('a port is fine when it is free, or ours', async (t) => {
   const wanted = { face: 'TFTP', protocol: 'udp', port: 69, setting: 'stop it' } as const
   t.match(judgePort(wanted, undefined), { ok: true, detail: 'free' })
-  t.match(judgePort(wanted, { pid: 7, command: 'node /opt/rootcast/server/main.ts serve' }), { ok: true })
+  t.match(judgePort(wanted, { pid: 7, command: 'node /opt/rootcast/server/main.js serve' }), { ok: true })
   t.match(judgePort(wanted, { pid: 8, command: '/usr/sbin/in.tftpd -l' }), {
     ok: false,
     detail: 'held by /usr/sbin/in.tftpd -l (pid 8)',
