@@ -28,10 +28,16 @@ const Port = (port: number) => Type.Integer({ minimum: 0, maximum: 65_535, defau
 const closed = { additionalProperties: false } as const
 const section = { additionalProperties: false, default: {} } as const
 
-const RawDhcpOptions = Type.Refine(
+const NumberedDhcpOptions = Type.Refine(
   Type.Record(Type.String(), Type.String({ pattern: '^([0-9a-fA-F]{2})+$' })),
   (options) => Object.keys(options).every((code) => /^\d+$/.test(code) && Number(code) >= 1 && Number(code) <= 254),
   () => 'must name DHCP options by number, 1 to 254'
+)
+/** RFC 2132 §9.2, §9.11, §9.12: u32, or a client drops the reply. */
+const RawDhcpOptions = Type.Refine(
+  NumberedDhcpOptions,
+  (options) => ['51', '58', '59'].every((code) => (options[code]?.length ?? 8) === 8),
+  () => 'must hold four bytes, a number of seconds, in options 51, 58 and 59'
 )
 
 export const ServedSubnetSchema = Type.Object(

@@ -55,6 +55,8 @@ export const KernelArgument = text(
 const OverlaySize = text('^[1-9][0-9]*[%kKmMgG]?$', 'must be a size as tmpfs takes it, like 50% or 2g')
 const OPTION_CODE = '^([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-4])$'
 const OptionValue = text('^([0-9A-Fa-f]{2}){1,255}$', 'must be 1 to 255 bytes in hex')
+/** The lease time and the two moments of renewal (RFC 2132 §9.2, §9.11, §9.12): u32, or a client drops the reply. */
+const Seconds = text('^[0-9A-Fa-f]{8}$', 'must be four bytes in hex: a number of seconds')
 patternWords.set(OPTION_CODE, 'must be the code of a DHCP option, 1 to 254')
 
 export const Moment = Type.String({ format: 'date-time' })
@@ -73,6 +75,7 @@ const settings = {
   dhcpOptions: Type.Optional(
     Type.Record(Type.String({ pattern: OPTION_CODE }), OptionValue, {
       additionalProperties: false,
+      properties: { '51': Seconds, '58': Seconds, '59': Seconds },
       description: 'Raw DHCP options: code to value in hex'
     })
   )

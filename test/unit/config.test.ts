@@ -109,6 +109,10 @@ const cases: Record<string, readonly [text: string, expected: readonly string[]]
     'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      options: { ntp: "00" }\n',
     ['4 dhcp.subnets[0].options: must name DHCP options by number, 1 to 254']
   ],
+  'a lease time that is not four bytes': [
+    'dhcp:\n  subnets:\n    - subnet: 10.0.0.0/24\n      options: { "51": "0e10" }\n',
+    ['4 dhcp.subnets[0].options: must hold four bytes, a number of seconds, in options 51, 58 and 59']
+  ],
   'an interface twice': ['dhcp:\n  interfaces: [eth0, eth0]\n', ['2 dhcp.interfaces[1]: eth0 is named twice']],
   'both faces on one port': [
     'http:\n  boot: { port: 8070 }\n',

@@ -18,7 +18,7 @@ t.test('a host from its first day to its last', async (t) => {
     t.same((await call({ url: `/api/v1/hosts/${name}` })).json(), WS_01, name)
   }
 
-  const changed = { ...WS_01, name: 'ws-02', loader: 'grub', dhcpOptions: { '42': '0a000001' } }
+  const changed = { ...WS_01, name: 'ws-02', loader: 'grub', dhcpOptions: { '42': '0a000001', '51': '00000e10' } }
   t.same((await call({ method: 'PUT', url: '/api/v1/hosts/525400000001', payload: changed })).json(), changed)
   t.equal((await call({ url: '/api/v1/hosts/ws-01' })).statusCode, 404)
 
@@ -86,6 +86,9 @@ t.test('what is not well said is refused, field by field, in words', async (t) =
     [{ ...good, overlaySize: '0' }, ['body.overlaySize']],
     [{ ...good, dhcpOptions: { '255': '00' } }, ['body.dhcpOptions.255']],
     [{ ...good, dhcpOptions: { '42': '0' } }, ['body.dhcpOptions.42']],
+    [{ ...good, dhcpOptions: { '51': '0e10' } }, ['body.dhcpOptions.51']],
+    [{ ...good, dhcpOptions: { '58': '0000000708' } }, ['body.dhcpOptions.58']],
+    [{ ...good, dhcpOptions: { '59': '00' } }, ['body.dhcpOptions.59']],
     [{ ...good, channel: 'stable', version: '1' }, ['body.version']],
     [{ ...good, group: null }, ['body.group']]
   ]
