@@ -1,6 +1,7 @@
 // Debian's network boot programs, as the packages install them. Nothing of them is shipped with rootcast.
 import { stat } from 'node:fs/promises'
 import { type LoaderFile } from './boot/names.ts'
+import { PI_DEVICE_TREES, PI_FIRMWARE } from './boot/raspberry-pi.ts'
 
 /** A loader file: the name that it is served by, where Debian keeps it, and in which package. */
 export interface LoaderSource {
@@ -29,7 +30,11 @@ export const LOADER_SOURCES: readonly LoaderSource[] = [
   optional('shimia32.efi', '/usr/lib/shim/shimia32.efi.signed', 'shim-signed:i386'),
   optional('grubia32.efi', '/usr/lib/grub/i386-efi-signed/grubnetia32.efi.signed', 'grub-efi-ia32-signed:i386'),
   optional('shimaa64.efi', '/usr/lib/shim/shimaa64.efi.signed', 'shim-signed:arm64'),
-  optional('grubaa64.efi', '/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed', 'grub-efi-arm64-signed:arm64')
+  optional('grubaa64.efi', '/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed', 'grub-efi-arm64-signed:arm64'),
+  // Of non-free-firmware. It has no device trees: an administrator may put those of the image's kernel beside it.
+  ...[...PI_FIRMWARE, ...PI_DEVICE_TREES].map((file) =>
+    optional(file, `/usr/lib/raspi-firmware/${file}`, 'raspi-firmware')
+  )
 ]
 
 export interface FoundLoaders {

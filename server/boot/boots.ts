@@ -209,7 +209,7 @@ export class Boots implements BootAnswers {
   dhcpEvent(event: DhcpEvent): void {
     const { mac, address } = event
     if (mac === undefined) return
-    if (event.kind === 'ack' && address !== undefined) this.#roster.learn(mac, address)
+    if (address !== undefined && isTaken(event)) this.#roster.learn(mac, address)
     const entry = this.#roster.ofMac(mac)
     if (event.stage === 'system') {
       this.#systemEvent(entry, event)
@@ -339,6 +339,8 @@ export class Boots implements BootAnswers {
 
   #bootfile({ arch, stage }: Client, plan: BootPlan, server: Ipv4): string | undefined {
     if (stage === 'ipxe' && plan.loader === 'ipxe') return this.scriptUrl(server)
+    // It names its files itself, and would not show a refusal.
+    if (plan.loader === 'raspberry-pi') return plan.kind === 'image' ? '' : undefined
     const file = loaderFile(arch, plan.loader)
     if (file === undefined || !this.#deps.loaders.has(file)) return undefined
     return stage === 'http-boot' ? `${origin('http', server, this.#deps.httpPort)}/${file}` : file
@@ -404,6 +406,11 @@ function setAddress(entry: Entry, address: Ipv4): void {
 
 function refusal(step: Step, message: string): Observation {
   return { step, outcome: 'failed', detail: message, fatal: true }
+}
+
+/** A Raspberry Pi 3 goes from the OFFER straight to TFTP, without a REQUEST. */
+function isTaken({ kind, arch }: DhcpEvent): boolean {
+  return kind === 'ack' || (kind === 'offer' && arch === 'raspberry-pi')
 }
 
 function outcomeOf(kind: DhcpEvent['kind']): BootEvent['outcome'] {

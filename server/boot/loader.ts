@@ -1,5 +1,6 @@
 // Which network boot program an architecture can run, and by which name it is served.
-import { type Arch, type Loader, type Stage } from './model.ts'
+import { type Arch, type KernelLoader, type Loader, type Stage } from './model.ts'
+import { PI_LOADER } from './raspberry-pi.ts'
 
 /** The loader for an architecture where neither host nor group chose one. */
 export type LoaderDefaults = Readonly<Partial<Record<Arch, Loader>>>
@@ -10,7 +11,9 @@ interface ArchLoaders {
   /** In plain words, for a screen. */
   readonly words: string
   /** First of all: what runs when nothing was chosen. */
-  readonly files: readonly (readonly [Loader, string])[]
+  readonly files: readonly (readonly [KernelLoader, string])[]
+  /** Where they come from, for machines whose loader setup doesn't install. */
+  readonly package?: string
 }
 
 // UEFI: DHCP can't tell whether Secure Boot is enforced, and the signed chain (shim, then GRUB) boots both kinds.
@@ -32,12 +35,21 @@ const LOADERS_BY_ARCH: Readonly<Record<Arch, ArchLoaders>> = {
   'x86-uefi': { words: '32-bit UEFI machines', files: [['grub', 'shimia32.efi']] },
   'arm64-uefi': { words: 'ARM64 UEFI machines', files: [['grub', 'shimaa64.efi']] },
   'arm32-uefi': { words: '32-bit ARM UEFI machines', files: [] },
-  'raspberry-pi': { words: 'a Raspberry Pi', files: [] },
+  'raspberry-pi': {
+    words: 'a Raspberry Pi',
+    files: [['raspberry-pi', PI_LOADER]],
+    package: "Debian's package raspi-firmware (in non-free-firmware)"
+  },
   unknown: { words: 'machines of this kind', files: [] }
 }
 
 export function archInWords(arch: Arch): string {
   return LOADERS_BY_ARCH[arch].words
+}
+
+/** The package that brings this architecture's loader, in words; undefined where the loader's name says enough. */
+export function loaderPackage(arch: Arch): string | undefined {
+  return LOADERS_BY_ARCH[arch].package
 }
 
 /**
@@ -48,7 +60,7 @@ export function loaderFor(
   client: { readonly arch: Arch; readonly stage: Stage },
   chosen: Loader | undefined,
   defaults: LoaderDefaults
-): Loader {
+): KernelLoader {
   if (chosen !== undefined && (loaderFile(client.arch, chosen) !== undefined || isRunning(client.stage, chosen))) {
     return chosen
   }
@@ -61,7 +73,7 @@ export function loaderFor(
 }
 
 /** The name that the loader is served by; undefined where no such loader exists. */
-export function loaderFile(arch: Arch, loader: Loader): string | undefined {
+export function loaderFile(arch: Arch, loader: KernelLoader): string | undefined {
   return LOADERS_BY_ARCH[arch].files.find(([name]) => name === loader)?.[1]
 }
 

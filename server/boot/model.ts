@@ -11,6 +11,9 @@ export type Stage = 'firmware' | 'http-boot' | 'ipxe' | 'system'
 export const LOADERS = ['ipxe', 'pxelinux', 'grub'] as const
 export type Loader = (typeof LOADERS)[number]
 
+/** What loads the kernel. A Raspberry Pi's own firmware does, and nobody can choose another. */
+export type KernelLoader = Loader | 'raspberry-pi'
+
 /** How a client gets its lower; `ram` is fetched whole before it is mounted. */
 export const ROOT_MODES = ['ram'] as const
 export type RootMode = (typeof ROOT_MODES)[number]
@@ -103,7 +106,7 @@ export interface ImagePlan {
   readonly version: Version
   /** Undefined when the version is pinned. */
   readonly channel: string | undefined
-  readonly loader: Loader
+  readonly loader: KernelLoader
   readonly rootMode: RootMode
   readonly transport: Transport
   readonly overlaySize: string | undefined
@@ -115,7 +118,7 @@ export interface LocalPlan {
   readonly kind: 'local'
   readonly host: Host | undefined
   readonly group: Group | undefined
-  readonly loader: Loader
+  readonly loader: KernelLoader
 }
 
 /** Nothing to boot, and a sentence for the client's screen that says why. */
@@ -123,7 +126,7 @@ export interface RefusedPlan {
   readonly kind: 'refused'
   readonly host: Host | undefined
   readonly group: Group | undefined
-  readonly loader: Loader
+  readonly loader: KernelLoader
   readonly code: RefusalCode
   readonly message: string
 }

@@ -4,9 +4,11 @@ import { type Mac, parseMac } from '../net/mac.ts'
 import { type Boots } from './boots.ts'
 import { IPXE_SCRIPT } from './loader.ts'
 import { type Arch, type Resolve, type Resource, type ResourceRequest, type Stage } from './model.ts'
+import { PI_COMMAND_LINE, PI_CONFIG, PI_INITRD, PI_KERNEL, piName } from './raspberry-pi.ts'
 import { renderGrub, renderGrubIntroduction } from './script/grub.ts'
 import { renderIpxe, renderIpxeIntroduction } from './script/ipxe.ts'
 import { renderPxelinux } from './script/pxelinux.ts'
+import { renderPiCommandLine, renderPiConfig } from './script/raspberry-pi.ts'
 import { type BootScript } from './script/script.ts'
 
 /** One loader file as it was found on disk. */
@@ -50,7 +52,13 @@ export function createResolver(deps: ResolverDeps): Resolve {
   return async (request) => {
     const { name } = request
     if (name.length > LONGEST_NAME) return undefined
-    return loader(deps, name) ?? (await blob(deps, name)) ?? (await layers(deps, name)) ?? script(deps, request)
+    return (
+      loader(deps, name) ??
+      (await blob(deps, name)) ??
+      (await layers(deps, name)) ??
+      (await raspberryPi(deps, request)) ??
+      script(deps, request)
+    )
   }
 }
 
@@ -64,8 +72,10 @@ function loader({ loaders }: ResolverDeps, name: string): Resource | undefined {
 
 async function blob(deps: ResolverDeps, name: string): Promise<Resource | undefined> {
   const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1]
-  if (hex === undefined) return undefined
-  const digest = `sha256:${hex}`
+  return hex === undefined ? undefined : blobOf(deps, `sha256:${hex}`)
+}
+
+async function blobOf(deps: ResolverDeps, digest: string): Promise<Resource | undefined> {
   const found = await deps.blob(digest)
   return found === undefined ? undefined : { kind: 'file', ...found, digest, mediaType: BINARY }
 }
@@ -136,6 +146,35 @@ function grubConfig(deps: ResolverDeps, request: ResourceRequest, key: string | 
     return text(renderGrub(bootScript(deps, request, { mac, arch: 'x64-uefi', stage: 'system' })))
   }
   return key === undefined ? text(renderGrubIntroduction()) : undefined
+}
+
+/** Kernel and initrd are those of the boot that config.txt began; who boots no image finds nothing, and fast. */
+async function raspberryPi(deps: ResolverDeps, request: ResourceRequest): Promise<Resource | undefined> {
+  const asked = piName(request.name)
+  if (asked === undefined) return undefined
+  const firmware = loader(deps, asked.file)
+  if (firmware !== undefined) return firmware
+  const mac = asked.mac ?? macOfClient(deps, request)
+  const boot = mac === undefined ? undefined : deps.boots.latest(mac)
+  // A name as common as config.txt begins no boot of another machine.
+  if (mac === undefined || (boot !== undefined && boot.arch !== 'raspberry-pi')) return undefined
+  const version = boot === undefined ? undefined : await deps.boots.versionOf(boot.id)
+  const read = (render: (script: BootScript) => string | undefined) => {
+    const body = render(bootScript(deps, request, { mac, arch: 'raspberry-pi', stage: 'system' }))
+    return body === undefined ? undefined : text(body)
+  }
+  switch (asked.file) {
+    case PI_CONFIG:
+      return read(renderPiConfig)
+    case PI_COMMAND_LINE:
+      return read(renderPiCommandLine)
+    case PI_KERNEL:
+      return version && blobOf(deps, version.kernel.digest)
+    case PI_INITRD:
+      return version && blobOf(deps, version.initrd.digest)
+    default:
+      return undefined
+  }
 }
 
 function bootScript(

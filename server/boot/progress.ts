@@ -47,7 +47,12 @@ export function opensBoot(
   limits: SilenceLimits = DEFAULT_SILENCE
 ): boolean {
   if (current === undefined || current.boot.state === 'ended') return true
-  return order(step) < order(current.reached) || now - current.heardAt >= limits.bootingMs
+  return order(lastRepeatable(current, step)) < order(current.reached) || now - current.heardAt >= limits.bootingMs
+}
+
+/** A Raspberry Pi's script is two files, and it reads them before, between and after kernel and initrd. */
+function lastRepeatable({ boot }: Progress, step: OpeningStep): Step {
+  return step === 'script' && boot.arch === 'raspberry-pi' ? 'initrd' : step
 }
 
 export function open(boot: Boot, step: OpeningStep): Progress {

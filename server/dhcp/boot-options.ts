@@ -94,6 +94,7 @@ function addBootfile(options: Map<number, Uint8Array>, bootfile: string, nextSer
   if (wants(facts, OPTION.tftpServer) && facts.vendor !== 'HTTPClient') {
     options.set(OPTION.tftpServer, text(formatIpv4(nextServer))) // no NUL: Raspberry Pis took it for a part of the name
   }
+  if (bootfile === '') return
   const inHeader = bootfile.length <= LONGEST_FILE
   // EDK2 writes a NUL behind a value that has none, over the next option's code: so it is inside the length.
   if (wants(facts, OPTION.bootfile) || !inHeader) options.set(OPTION.bootfile, text(`${bootfile}\0`))

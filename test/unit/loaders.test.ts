@@ -45,5 +45,11 @@ t.test('every loader that a PC can be sent has its source, with what it asks for
       if (file !== undefined) t.ok(names.includes(file), file)
     }
   }
+  for (const next of ['start4.elf', 'fixup4.dat', 'bootcode.bin', 'bcm2711-rpi-4-b.dtb']) {
+    t.match(
+      LOADER_SOURCES.find(({ name }) => name === next),
+      { path: `/usr/lib/raspi-firmware/${next}`, package: 'raspi-firmware', optional: true }
+    )
+  }
   for (const next of ['grubx64.efi', 'pxelinux/ldlinux.c32', 'pxelinux/reboot.c32']) t.ok(names.includes(next), next)
 })

@@ -193,10 +193,44 @@ t.test('a running machine that was told to boot from its own disk has ended its 
 t.test('a machine that no loader serves is told nothing, and the journal says why', async (t) => {
   const { boots } = bootWorld()
   const lines = heard(boots)
-  t.equal(boots.answer(client({ arch: 'raspberry-pi' }), SERVER, NETWORK).kind, 'none')
-  t.same(lines, ['loader failed there is no network loader for a Raspberry Pi; ask your administrator'])
+  t.equal(boots.answer(client({ arch: 'arm32-uefi' }), SERVER, NETWORK).kind, 'none')
+  t.same(lines, ['loader failed there is no network loader for 32-bit ARM UEFI machines; ask your administrator'])
   t.equal(boots.latest(MAC)?.state, 'failed')
 })
+
+t.test(
+  'a Raspberry Pi whose firmware is not installed is told nothing, and the journal names the package',
+  async (t) => {
+    const { boots } = bootWorld()
+    const lines = heard(boots)
+    t.equal(boots.answer(client({ arch: 'raspberry-pi' }), SERVER, NETWORK).kind, 'none')
+    t.match(lines, [/^loader failed the loader start4\.elf .* Debian's package raspi-firmware/])
+  }
+)
+
+t.test('a Raspberry Pi is sent here without a name: it names its files itself', async (t) => {
+  const { boots } = bootWorld({ loaders: new Set(['start4.elf']) })
+  const answer = booting(boots.answer(client({ arch: 'raspberry-pi' }), SERVER, NETWORK))
+  t.match(answer, { bootfile: '', nextServer: SERVER, kernelArguments: undefined, pxelinux: undefined })
+})
+
+t.test('a Raspberry Pi without an image is told nothing, for it could not show why', async (t) => {
+  const { boots } = bootWorld({ loaders: new Set(['start4.elf']), inventory: inventoryOf([]) })
+  const lines = heard(boots)
+  t.equal(boots.answer(client({ arch: 'raspberry-pi' }), SERVER, NETWORK).kind, 'none')
+  t.same(lines, ['loader failed no image is assigned to host 52:54:00:12:34:56; ask your administrator'])
+})
+
+t.test(
+  'D10: a Raspberry Pi is known by the address that it was offered, another machine by what it was leased',
+  async (t) => {
+    const { boots } = bootWorld()
+    boots.dhcpEvent(dhcp('offer'))
+    t.equal(boots.macOf(CLIENT), undefined)
+    boots.dhcpEvent(dhcp('offer', { arch: 'raspberry-pi' }))
+    t.equal(boots.macOf(CLIENT), MAC)
+  }
+)
 
 t.test('a refusal is shown by the loader that would have booted', async (t) => {
   const { boots } = bootWorld({ inventory: inventoryOf([]) })

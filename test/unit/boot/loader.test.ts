@@ -1,8 +1,8 @@
 import t from 'tap'
 import { archInWords, loaderFile, loaderFor } from '../../../server/boot/loader.ts'
-import { type Arch, type Loader, type Stage } from '../../../server/boot/model.ts'
+import { type Arch, type KernelLoader, type Loader, type Stage } from '../../../server/boot/model.ts'
 
-type Row = [arch: Arch, stage: Stage, chosen: Loader | undefined, loader: Loader]
+type Row = [arch: Arch, stage: Stage, chosen: Loader | undefined, loader: KernelLoader]
 
 const LOADERS: Record<string, Row> = {
   'BIOS runs iPXE by default': ['x86-bios', 'firmware', undefined, 'ipxe'],
@@ -15,6 +15,12 @@ const LOADERS: Record<string, Row> = {
   'UEFI HTTP boot runs the signed chain by choice': ['x64-uefi', 'http-boot', 'grub', 'grub'],
   '32-bit UEFI has the signed chain alone': ['x86-uefi', 'firmware', 'ipxe', 'grub'],
   'ARM64 has the signed chain alone': ['arm64-uefi', 'firmware', undefined, 'grub'],
+  "a Raspberry Pi's firmware loads the kernel, whatever was chosen": [
+    'raspberry-pi',
+    'firmware',
+    'grub',
+    'raspberry-pi'
+  ],
   'an iPXE in ROM goes on with iPXE': ['x64-uefi', 'ipxe', undefined, 'ipxe'],
   'an iPXE in ROM runs PXELINUX by choice': ['x86-bios', 'ipxe', 'pxelinux', 'pxelinux'],
   'an iPXE in ROM runs the signed chain by choice': ['x64-uefi', 'ipxe', 'grub', 'grub'],
@@ -37,6 +43,7 @@ t.test('a loader is served by its name, or there is none', async (t) => {
   t.equal(loaderFile('x86-bios', 'pxelinux'), 'pxelinux/lpxelinux.0')
   t.equal(loaderFile('x64-uefi', 'grub'), 'shimx64.efi')
   t.equal(loaderFile('x64-uefi', 'ipxe'), 'ipxe/ipxe.efi')
+  t.equal(loaderFile('raspberry-pi', 'raspberry-pi'), 'start4.elf')
   t.equal(loaderFile('raspberry-pi', 'ipxe'), undefined)
   t.equal(archInWords('raspberry-pi'), 'a Raspberry Pi')
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type ResourceRequest } from '../../../server/boot/model.ts'
+import { type Arch, type ResourceRequest } from '../../../server/boot/model.ts'
 import { createResolver, ServerAddressUnknown } from '../../../server/boot/names.ts'
 import { bootWorld, CLIENT, client, host, inventoryOf, MAC, NETWORK, SERVER } from '../../fakes/boot-world.ts'
 
@@ -12,7 +12,8 @@ function resolver(settings: Parameters<typeof bootWorld>[0] = {}) {
   const world = bootWorld(settings)
   const loaders = new Map([
     ['shimx64.efi', FILE],
-    ['pxelinux/ldlinux.c32', FILE]
+    ['pxelinux/ldlinux.c32', FILE],
+    ['start4.elf', FILE]
   ])
   const resolve = createResolver({
     boots: world.boots,
@@ -26,14 +27,14 @@ function resolver(settings: Parameters<typeof bootWorld>[0] = {}) {
     return found?.kind === 'text' ? found.body.toString() : undefined
   }
   /** As DHCP makes a machine known. */
-  const lease = () => {
-    world.boots.answer(client(), SERVER, NETWORK)
+  const lease = (arch: Arch = 'x86-bios') => {
+    world.boots.answer(client({ arch }), SERVER, NETWORK)
     world.boots.dhcpEvent({
       kind: 'ack',
       mac: MAC,
       address: CLIENT,
       stage: 'firmware',
-      arch: 'x86-bios',
+      arch,
       uuid: undefined,
       detail: ''
     })
@@ -161,6 +162,79 @@ t.test('the MAC in a name goes before the address that asks', async (t) => {
   const { read, lease } = resolver({ inventory: inventoryOf(hosts) })
   lease()
   t.match(await read('pxelinux.cfg/01-52-54-00-00-00-02'), 'for pc-08')
+})
+
+t.test("a Raspberry Pi's files are there, below its serial number, its MAC or nothing", async (t) => {
+  const { get, read, lease } = resolver({ loaders: new Set(['start4.elf']) })
+  lease('raspberry-pi')
+  for (const prefix of ['d83adda1/', '52-54-00-12-34-56/', '']) {
+    t.match(await get(`${prefix}start4.elf`), { kind: 'file', ...FILE }, prefix)
+    t.match(await read(`${prefix}config.txt`), /^arm_64bit=1\n/)
+    t.match(
+      await read(`${prefix}cmdline.txt`),
+      /^BOOT=overlay overlay\.layers=http:\/\/192\.168\.77\.1\/boots\/boot0+1\/.* quiet\n$/
+    )
+    t.match(await get(`${prefix}kernel8.img`), { kind: 'file', ...FILE, digest: DIGEST })
+    t.equal(await get(`${prefix}initrd.img`), undefined, 'its blob is not on this disk')
+  }
+  for (const name of [
+    'recovery.elf',
+    'bootcode.bin',
+    'overlays/overlay_map.dtb',
+    'kernel.img',
+    'elsewhere/start4.elf'
+  ]) {
+    t.equal(await get(name), undefined, name)
+    t.equal(await get(`d83adda1/${name}`), undefined, name)
+  }
+})
+
+t.test(
+  'a Raspberry Pi that reads its texts again while it loads is in the same boot, whatever a channel does',
+  async (t) => {
+    const { read, lease, boots, channels } = resolver({ loaders: new Set(['start4.elf']) })
+    lease('raspberry-pi')
+    const line = await read('cmdline.txt')
+    channels['lab/stable'] = '2.0'
+    const done = {
+      client: CLIENT,
+      outcome: 'ok',
+      doneBytes: 9,
+      totalBytes: 9,
+      durationMs: 1,
+      reason: undefined
+    } as const
+    for (const name of ['kernel8.img', 'd83adda1/initrd.img']) {
+      boots.transfer({ name, via: 'tftp', ...done })
+      t.equal(await read('cmdline.txt'), line, name)
+    }
+    boots.checkIn(FIRST, 'arguments ok')
+    await read('config.txt')
+    t.match(boots.latest(MAC), { id: 'boot000000000002', version: '2.0' }, 'the next boot')
+  }
+)
+
+t.test('a Raspberry Pi that DHCP of ours never saw is known by its MAC alone', async (t) => {
+  const { read, boots } = resolver({ loaders: new Set(['start4.elf']) })
+  t.equal(await read('d83adda1/config.txt'), undefined)
+  t.equal(boots.latest(MAC), undefined)
+  t.match(await read('52-54-00-12-34-56/config.txt'), 'kernel=kernel8.img')
+  t.match(boots.latest(MAC), { arch: 'raspberry-pi', version: '1.0' })
+})
+
+t.test('a Raspberry Pi that may boot nothing finds nothing to boot', async (t) => {
+  const { get, lease } = resolver({ loaders: new Set(['start4.elf']), inventory: inventoryOf([]) })
+  lease('raspberry-pi')
+  for (const name of ['config.txt', 'cmdline.txt', 'kernel8.img', 'initrd.img'])
+    t.equal(await get(name), undefined, name)
+})
+
+t.test('a config.txt for another machine than a Raspberry Pi is not there', async (t) => {
+  const { get, lease, boots } = resolver()
+  lease()
+  t.equal(await get('config.txt'), undefined)
+  t.equal(await get('52-54-00-12-34-56/cmdline.txt'), undefined)
+  t.equal(boots.latest(MAC)?.version, undefined, 'and its boot has not begun with it')
 })
 
 t.test('what GRUB, shim and U-Boot ask for besides is not there, and quickly said so', async (t) => {

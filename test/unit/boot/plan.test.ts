@@ -87,9 +87,16 @@ const REFUSALS: Record<string, Refusal> = {
   },
   'an architecture that nothing boots': {
     hosts: [host({ image: 'lab' })],
+    client: { arch: 'arm32-uefi' },
+    code: 'ARCH_NOT_SUPPORTED',
+    message: 'there is no network loader for 32-bit ARM UEFI machines; ask your administrator'
+  },
+  'a Raspberry Pi whose firmware is not installed': {
+    hosts: [host({ image: 'lab' })],
     client: { arch: 'raspberry-pi' },
     code: 'ARCH_NOT_SUPPORTED',
-    message: 'there is no network loader for a Raspberry Pi; ask your administrator'
+    message:
+      "the loader start4.elf for a Raspberry Pi is not installed: it comes with Debian's package raspi-firmware (in non-free-firmware); ask your administrator"
   },
   'a loader that is not installed': {
     hosts: [host({ image: 'lab' })],
@@ -122,6 +129,11 @@ for (const [sentence, refusal] of Object.entries(REFUSALS)) {
     t.match(plan, { kind: 'refused', code: refusal.code, message: refusal.message })
   })
 }
+
+t.test('a Raspberry Pi whose firmware is installed boots an image by it', async (t) => {
+  const room = { ...facts([host({ image: 'lab', loader: 'pxelinux' })]), loaders: new Set(['start4.elf']) }
+  t.match(planFor(client({ arch: 'raspberry-pi' }), room), { kind: 'image', loader: 'raspberry-pi' })
+})
 
 t.test('an iPXE that runs already needs no loader file', async (t) => {
   const plan = planFor(client({ arch: 'arm64-uefi', stage: 'ipxe' }), facts([host({ image: 'lab' })]))

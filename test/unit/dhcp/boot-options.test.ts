@@ -143,6 +143,24 @@ t.test('P9: a Raspberry Pi gets the menu that its ROM looks for', async (t) => {
   t.equal(menu('b8:27:eb:00:00:01'), `0601030a0400${hex('PXE')}0917000014${hex('Raspberry Pi Boot   ')}ff`)
 })
 
+t.test('P9, C11: a Raspberry Pi is told the server, as header field and dotted quad, and no name', async (t) => {
+  const options: OptionList = [
+    [60, latin1('PXEClient:Arch:00000:UNDI:002001')],
+    [93, bytes(0, 0)],
+    [55, bytes(1, 3, 43, 60, 66, 67, 128, 129, 130, 131, 132, 133, 134, 135)]
+  ]
+  const answer = bootAnswer({ bootfile: '', kernelArguments: undefined, rootPath: undefined })
+  t.same(fieldsFor({ options, header: { chaddr: 'dc:a6:32:00:00:01' }, answer }), {
+    siaddr: SERVER,
+    file: '',
+    options: {
+      43: `0601030a0400${hex('PXE')}0914000011${hex('Raspberry Pi Boot')}ff`,
+      60: hex('PXEClient'),
+      66: hex('192.168.77.1')
+    }
+  })
+})
+
 t.test('RFC 5071: PXELINUX’s options, for those who boot it', async (t) => {
   const pxelinux = { configFile: 'pxelinux.cfg/b1', pathPrefix: 'tftp://192.168.77.1/', rebootTimeSeconds: 60 }
   t.match(fieldsFor({ options: BIOS, answer: bootAnswer({ pxelinux }) }).options, {

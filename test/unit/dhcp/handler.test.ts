@@ -10,6 +10,7 @@ import {
   answering,
   bootAnswer,
   bytes,
+  codesInOrder,
   configOf,
   latin1,
   MAC,
@@ -89,6 +90,42 @@ t.test('DISCOVER, OFFER, REQUEST, ACK: the lease is there to be saved with the A
     uuid: undefined,
     detail: `${text} leased for 3600 s`
   })
+})
+
+t.test('P9: the OFFER to a Raspberry Pi, as it stands in the bytes', async (t) => {
+  const answer = bootAnswer({ bootfile: '', kernelArguments: undefined, rootPath: undefined })
+  const asking = message(
+    'discover',
+    [
+      [60, latin1('PXEClient:Arch:00000:UNDI:002001')],
+      [93, bytes(0, 0)],
+      [97, bytes(0, ...latin1('RPi4'), ...new Uint8Array(12))],
+      [55, bytes(1, 3, 43, 60, 66, 67)]
+    ],
+    { chaddr: 'dc:a6:32:00:00:01' }
+  )
+  const { reply, event } = server({ answer }).handle(asking, BROADCAST, NOW)
+  t.match(event, { kind: 'offer', stage: 'firmware', arch: 'raspberry-pi' })
+  const sent = Buffer.from(reply?.bytes ?? [])
+  t.equal(sent.readUInt32BE(20), addr('192.168.77.1'), 'siaddr')
+  t.ok(
+    sent.subarray(108, 236).every((byte) => byte === 0),
+    'no file'
+  )
+  const option = (code: number, value: Uint8Array) => Buffer.concat([bytes(code, value.length), value])
+  const menu = [
+    bytes(6, 1, 3, 10, 4, 0),
+    latin1('PXE'),
+    bytes(9, 20, 0, 0, 17),
+    latin1('Raspberry Pi Boot'),
+    bytes(255)
+  ]
+  t.ok(sent.includes(option(43, Buffer.concat(menu))), 'the menu')
+  t.ok(sent.includes(option(60, latin1('PXEClient'))), 'its class')
+  t.ok(sent.includes(option(66, latin1('192.168.77.1'))), 'the server, without a NUL')
+  const codes = codesInOrder(sent)
+  t.notOk(codes.includes(67), 'no name')
+  t.notOk(codes.includes(0), 'no PAD before END')
 })
 
 t.test('D6: REQUEST in each of its states', async (t) => {
