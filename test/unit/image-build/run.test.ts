@@ -35,6 +35,8 @@ t.test('when aborted, its children are gone with it', async (t) => {
     onLine: () => begun.resolve()
   })
   await begun.promise
+  // The shell has forked when it says so; its child may not have become `sleep` yet.
+  for (let i = 0; i < 250 && !running('98.7654321'); i++) await wait(20)
   t.ok(running('98.7654321'))
   controller.abort(new Error('enough'))
   await t.rejects(ran, { message: 'enough' })
