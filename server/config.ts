@@ -2,11 +2,11 @@
 import { constants, copyFile, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type TSchema } from 'typebox'
-import { Settings } from 'typebox/system'
 import Value, { Pointer } from 'typebox/value'
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import { dhcpMistakes, httpMistakes, type Mistake, type Path, subnetMistakes, udpMistakes } from './config-rules.ts'
 import { type Config, ConfigSchema, ServedSubnetSchema } from './config-schema.ts'
+import { everyError } from './every-error.ts'
 
 export type { Config } from './config-schema.ts'
 
@@ -144,17 +144,6 @@ function schemaMistakes(schema: TSchema, value: unknown): readonly Mistake[] {
         return [{ path, message: error.message }]
     }
   })
-}
-
-/** The library stops at eight errors unless told otherwise, for all its users at once: so only for this call. */
-function everyError(schema: TSchema, value: unknown) {
-  const { maxErrors } = Settings.Get()
-  Settings.Set({ maxErrors: 1000 })
-  try {
-    return Value.Errors(schema, value)
-  } finally {
-    Settings.Set({ maxErrors })
-  }
 }
 
 function knownKeys(schema: TSchema, schemaPath: string): readonly string[] {

@@ -1,9 +1,9 @@
 // Reading a recipe: every mistake is reported at once, each with its path.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Settings } from 'typebox/system'
 import Value from 'typebox/value'
 import { parseDocument } from 'yaml'
+import { everyError } from '../every-error.ts'
 import { RecipeError, type RecipeMistake } from './errors.ts'
 import { type Recipe, RecipeSchema } from './recipe-schema.ts'
 
@@ -40,7 +40,7 @@ export function parseRecipe(text: string, name: string): Recipe {
 }
 
 function schemaMistakes(value: unknown): RecipeMistake[] {
-  return everyError(value).flatMap((error): RecipeMistake[] => {
+  return everyError(RecipeSchema, value).flatMap((error): RecipeMistake[] => {
     const at = fromPointer(error.instancePath)
     switch (error.keyword) {
       case 'additionalProperties':
@@ -58,17 +58,6 @@ function schemaMistakes(value: unknown): RecipeMistake[] {
         return [{ path: at, message: error.message }]
     }
   })
-}
-
-/** The library stops at eight errors unless told otherwise, for all its users at once: so only for this call. */
-function everyError(value: unknown) {
-  const { maxErrors } = Settings.Get()
-  Settings.Set({ maxErrors: 1000 })
-  try {
-    return Value.Errors(RecipeSchema, value)
-  } finally {
-    Settings.Set({ maxErrors })
-  }
 }
 
 /** What a schema can't say. Looks only at a recipe whose shape is right. */
