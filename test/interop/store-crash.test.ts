@@ -86,10 +86,11 @@ t.test('from outside, at any moment, while a root is received, packed and brough
     const child = spawn(process.execPath, [PUBLISHER, dir, '0', `root:r${round}:8000000`], {
       stdio: ['ignore', 'pipe', 'inherit']
     })
+    const closed = once(child, 'close') // from now on: a quick one is done before it is killed
     await once(child.stdout, 'data') // the store is open
     await new Promise((resolve) => setTimeout(resolve, round * 20))
     child.kill('SIGKILL')
-    await once(child, 'close')
+    await closed
     await restart(t, dir, `after ${round * 20} ms`)
   }
 })
