@@ -5,6 +5,9 @@ import { type Mac } from '../net/mac.ts'
 import { formatBytes } from '../units.ts'
 import { type BootEvent } from './timeline.ts'
 
+/** Of the terminal's line, which may hold what is left of a bar. */
+const ERASE_REST = '\x1b[K'
+
 export interface DisplayOptions {
   readonly output: Output
   /** What a machine is called. */
@@ -35,11 +38,12 @@ export class Display {
   }
 
   line(text: string): void {
+    const whole = this.#bars ? `${text}${ERASE_REST}\n` : `${text}\n`
     if (this.#bars && this.#moving.size > 0) {
-      this.#bars.log(`${text}\n`)
+      this.#bars.log(whole)
       this.#bars.update()
     } else {
-      this.#options.output.write(`${text}\n`)
+      this.#options.output.write(whole)
     }
   }
 
