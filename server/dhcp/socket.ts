@@ -8,6 +8,7 @@ import { type Log } from '../log.ts'
 import { type DeviceSockets, loadDeviceSockets } from '../net/device-socket.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts'
 import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-advertisement.ts'
+import { closed } from '../net/udp.ts'
 import { listenError, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
@@ -297,15 +298,5 @@ function bound(socket: dgram.Socket, at: dgram.BindOptions): Promise<void> {
       socket.off('error', reject)
       resolve()
     })
-  })
-}
-
-function closed(socket: dgram.Socket): Promise<void> {
-  return new Promise((resolve) => {
-    try {
-      socket.close(() => resolve())
-    } catch {
-      resolve() // closed already
-    }
   })
 }

@@ -114,7 +114,8 @@ async function opened(socket: dgram.Socket, begin: (done: (error?: Error) => voi
   }
 }
 
-function closed(socket: dgram.Socket): Promise<void> {
+/** Resolves when the socket is closed, also when it was already. */
+export function closed(socket: dgram.Socket): Promise<void> {
   return new Promise((resolve) => {
     try {
       socket.close(() => resolve())
