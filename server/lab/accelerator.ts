@@ -1,5 +1,7 @@
 // KVM where it really helps, else TCG. A /dev/kvm that opens says little: nested, it may hang, or crawl behind emulation.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { type Clock } from '../clock.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
@@ -12,6 +14,16 @@ const PROBE = [
   ...['-accel', 'kvm', '-machine', 'q35', '-nodefaults', '-display', 'none'],
   ...['-chardev', 'stdio,id=words,signal=off', '-device', 'isa-debugcon,iobase=0x402,chardev=words']
 ]
+
+/**
+ * Whether a processor's own virtualisation is behind /dev/kvm. KVM without it (`kvm_pvm`) emulates real mode: it brings a
+ * firmware to its end, and dies in the network ROM.
+ *
+ * @param modules where the kernel lists its modules, the built-in ones too.
+ */
+export function hasHardwareKvm(modules = '/sys/module'): boolean {
+  return ['kvm_intel', 'kvm_amd'].some((name) => existsSync(path.join(modules, name)))
+}
 
 /** Lets a firmware come to its end under KVM, in a child that is given two seconds and then left to die by itself. */
 export function probeAccelerator(clock: Clock): Promise<Accelerator> {

@@ -45,14 +45,15 @@ export class SerialConsole {
   /** The beginning of a control sequence whose end has not come yet. */
   #cut = ''
   #mark = 0
-  #closed = false
+  /** Why nothing more will be said. */
+  #ended: string | undefined
 
   constructor(options: ConsoleOptions) {
     this.#options = options
     options.output.setEncoding('utf8')
     options.output.on('data', (chunk: string) => this.#hear(chunk))
-    options.output.on('close', () => this.#end())
-    options.input.on('error', () => this.#end()) // EPIPE: the machine is off
+    options.output.on('close', () => this.end('the machine went off'))
+    options.input.on('error', () => this.end('the machine went off')) // EPIPE
   }
 
   /** All that was said so far, without control sequences and carriage returns. */
@@ -61,7 +62,7 @@ export class SerialConsole {
   }
 
   write(keys: string): void {
-    if (!this.#closed) this.#options.input.write(keys)
+    if (this.#ended === undefined) this.#options.input.write(keys)
   }
 
   /** Waits for words that come after the last ones waited for. */
@@ -82,6 +83,12 @@ export class SerialConsole {
       this.#waiters.add(waiter)
       this.#serve()
     })
+  }
+
+  /** Nothing more is to be expected: whoever waits is told `why`. */
+  end(why: string): void {
+    this.#ended ??= why
+    this.#serve()
   }
 
   /** Passes what comes from now on to somebody's terminal as it is; the returned function ends it. */
@@ -105,8 +112,8 @@ export class SerialConsole {
       if (match !== null) {
         this.#mark += match.index + match[0].length
         this.#settle(waiter, () => waiter.found(match))
-      } else if (this.#closed) {
-        this.#fail(waiter, 'the machine went off')
+      } else if (this.#ended !== undefined) {
+        this.#fail(waiter, this.#ended)
       } else {
         const pointless = waiter.unless?.exec(unheard)
         if (pointless) this.#fail(waiter, `it said “${pointless[0]}”`)
@@ -123,11 +130,6 @@ export class SerialConsole {
     waiter.timer.cancel()
     this.#waiters.delete(waiter)
     conclude()
-  }
-
-  #end(): void {
-    this.#closed = true
-    this.#serve()
   }
 }
 

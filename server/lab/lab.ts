@@ -8,7 +8,7 @@ import { buildWithProgress } from '../cli/build.ts'
 import { type Context } from '../cli/context.ts'
 import { CommandFailure } from '../cli/failure.ts'
 import { systemClock } from '../clock.ts'
-import { type Accelerator, probeAccelerator } from './accelerator.ts'
+import { type Accelerator, hasHardwareKvm, probeAccelerator } from './accelerator.ts'
 import { spawnInside } from './namespace.ts'
 import { type LabPlan } from './plan.ts'
 
@@ -48,7 +48,7 @@ export async function runLab(options: LabOptions, context: Context): Promise<voi
 export async function settleAccelerator({ env }: Pick<Context, 'env'>): Promise<Accelerator> {
   const given = env.ROOTCAST_LAB_ACCELERATOR
   if (given === 'kvm' || given === 'tcg') return given
-  return await probeAccelerator(systemClock)
+  return hasHardwareKvm() ? await probeAccelerator(systemClock) : 'tcg'
 }
 
 async function runInside(plan: LabPlan, { signal }: Context): Promise<void> {

@@ -73,12 +73,14 @@ export class Machine {
     const qemu = spawn('qemu-system-x86_64', await machineArguments(this.#options), {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe']
     })
-    const { name, clock, consoleLog: logPath } = this.#options
+    const { name, clock, accelerator, consoleLog: logPath } = this.#options
     const gone = departure(qemu)
     const complaint = collect(qemu.stderr)
     const console = new SerialConsole({ name, clock, logPath, output: qemu.stdout, input: qemu.stdin })
     const qmp = new Qmp(control(qemu), clock)
     this.#powered = { process: qemu, console, qmp, gone }
+    // Nobody here stops a machine: its accelerator has failed, and it would stand still for ever.
+    qmp.onStop(() => console.end(`its processors stopped (${complaint().split('\n', 1)[0] || accelerator})`))
     try {
       await qmp.greet()
     } catch (cause) {

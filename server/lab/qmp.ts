@@ -12,6 +12,7 @@ export class QmpError extends Error {
 
 interface Reply {
   readonly id?: number
+  readonly event?: string
   readonly return?: unknown
   readonly error?: { readonly desc: string }
 }
@@ -23,6 +24,7 @@ export class Qmp {
   readonly #clock: Clock
   readonly #asked = new Map<number, (reply: Reply) => void>()
   #lastId = 0
+  #onStop = () => {}
 
   constructor(stream: Duplex, clock: Clock) {
     this.#stream = stream
@@ -37,6 +39,11 @@ export class Qmp {
   /** The handshake (QMP specification, “capabilities negotiation”). */
   async greet(): Promise<void> {
     await this.execute('qmp_capabilities')
+  }
+
+  /** The processors stand still: asked to, or because the accelerator could not go on. */
+  onStop(listener: () => void): void {
+    this.#onStop = listener
   }
 
   /** Rejects with QmpError when refused, unanswered for ten seconds, or when QEMU has gone. */
@@ -59,6 +66,7 @@ export class Qmp {
 
   #hear(line: string): void {
     const reply: Reply = JSON.parse(line)
+    if (reply.event === 'STOP') this.#onStop()
     if (reply.id !== undefined) this.#asked.get(reply.id)?.(reply)
   }
 

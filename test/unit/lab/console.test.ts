@@ -56,6 +56,15 @@ t.test('a machine that goes off ends the wait', async (t) => {
   await t.rejects(wait, { message: /the machine went off/ })
 })
 
+t.test('a machine that can’t go on ends the wait, with the first reason given', async (t) => {
+  const { output, serial } = setUp()
+  const wait = serial.until(/login:/, { timeoutMs: 1000 })
+  serial.end('its processors stopped')
+  await t.rejects(wait, { message: /its processors stopped while waiting for/ })
+  output.destroy()
+  await t.rejects(serial.until(/login:/, { timeoutMs: 1000 }), { message: /its processors stopped/ })
+})
+
 t.test('the log has every byte as it came, and the text is readable', async (t) => {
   const { output, logPath, serial } = setUp()
   output.write('[\x1b[0;32m  OK  \x1b')

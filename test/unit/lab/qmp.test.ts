@@ -44,3 +44,14 @@ t.test('QEMU going away is a failure of what it was asked', async (t) => {
   theirs.end()
   await t.rejects(asked, { code: 'LAB_QMP', message: 'quit: QEMU has gone' })
 })
+
+t.test('tells when the processors stop, and of no other event', async (t) => {
+  const { theirs, qmp } = setUp(() => ({ return: {} }))
+  let stops = 0
+  qmp.onStop(() => stops++)
+  await qmp.greet()
+  t.equal(stops, 0)
+  theirs.write('{"timestamp": {}, "event": "STOP"}\r\n')
+  await qmp.execute('query-status')
+  t.equal(stops, 1)
+})
