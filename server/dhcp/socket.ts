@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { type Clock, sleep } from '../clock.ts'
+import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
 import { type DeviceSockets, loadDeviceSockets } from '../net/device-socket.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts'
@@ -84,6 +85,7 @@ class Server implements DhcpServer {
   readonly #writer: LeaseWriter | undefined
   readonly #sockets: dgram.Socket[] = []
   readonly #startedAt: number
+  readonly #dropLog: DropLog
   #advertiser: RouterAdvertiser | undefined
   readonly #counts: DhcpCounts = {
     received: 0,
@@ -100,6 +102,7 @@ class Server implements DhcpServer {
     const { config, clock, leases } = options
     this.#options = options
     this.#handler = new DhcpHandler(options)
+    this.#dropLog = new DropLog({ ...options, protocol: 'DHCP' })
     this.#startedAt = clock.now() - clock.monotonic()
     this.links = config.mode === 'off' ? [] : linksOf(config.interfaces)
     this.#handler.exclude(this.links.flatMap(({ addresses }) => addresses))
@@ -110,7 +113,8 @@ class Server implements DhcpServer {
         clock,
         onFailure: (error, lost) => {
           this.#counts.unsaved += lost.length
-          options.log.error({ err: error, leases: lost.length }, 'leases not saved, so no ACK was sent')
+          const isFirst = lost.map(({ mac }) => this.#dropLog.count('unsaved', mac)).includes(true)
+          if (isFirst) options.log.error({ err: error, leases: lost.length }, 'leases not saved, so no ACK was sent')
         }
       })
   }
@@ -153,6 +157,7 @@ class Server implements DhcpServer {
     await Promise.all(this.#sockets.splice(0).map(closed))
     this.#advertiser?.close()
     this.#advertiser = undefined
+    this.#dropLog.close()
   }
 
   /** Wall time that never jumps, so that setting the clock ends no lease before its time. */
@@ -210,10 +215,12 @@ class Server implements DhcpServer {
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
+        this.#dropLog.count('malformed', formatIpv4(arrival.source.address))
         this.#options.log.debug({ field: error.field, interface: arrival.link.name }, 'malformed DHCP packet')
         return
       }
       this.#counts.failed += 1
+      if (!this.#dropLog.count('internal', formatIpv4(arrival.source.address))) return
       this.#options.log.error({ err: error, interface: arrival.link.name }, 'DHCP packet not answered')
     }
   }
@@ -225,6 +232,7 @@ class Server implements DhcpServer {
     const facts = factsOf(packet)
     if (facts.messageType === MESSAGE_TYPE.discover) return false
     this.#counts.overloaded += 1
+    this.#dropLog.count('overloaded', facts.identity ?? 'unknown')
     const { mac, stage, arch, uuid } = facts
     this.#tell({ kind: 'dropped', mac, address: undefined, stage, arch, uuid, detail: 'too many ACKs are waiting' })
     return true

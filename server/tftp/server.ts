@@ -1,6 +1,7 @@
 // The TFTP server: one listening socket per local address, one connected socket per transfer, nothing but reads.
 import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
 import { type Clock } from '../clock.ts'
+import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
 import { localAddresses, mtuOf } from '../net/interfaces.ts'
 import { parseIpv4 } from '../net/ipv4.ts'
@@ -71,6 +72,10 @@ export type DropReason =
   | 'too-fast'
   | 'too-many-transfers'
   | 'too-many-from-source'
+  /** Its answer was never heard of again: the address was borrowed, or a firewall stands between. */
+  | 'unanswered'
+  /** What was asked for is there and could not be read or sent. */
+  | 'unserved'
   | 'internal'
 
 /** Readable at any time; only the server writes. */
@@ -134,6 +139,8 @@ class Server implements TftpServer {
       'too-fast': 0,
       'too-many-transfers': 0,
       'too-many-from-source': 0,
+      unanswered: 0,
+      unserved: 0,
       internal: 0
     },
     errors: {}
@@ -142,6 +149,7 @@ class Server implements TftpServer {
   readonly #limits: TftpLimits
   readonly #admission: Admission
   readonly #sources: Sources
+  readonly #dropLog: DropLog
   readonly #transfers = new Map<string, Transfer>()
   #listeners: UdpListener[] = []
   #closing = false
@@ -151,6 +159,7 @@ class Server implements TftpServer {
     this.#limits = { ...DEFAULT_TFTP_LIMITS, ...options.limits }
     this.#admission = new Admission(this.#limits)
     this.#sources = new Sources(new SlabCache({ budgetBytes: this.#limits.cacheBytes }))
+    this.#dropLog = new DropLog({ ...options, protocol: 'TFTP' })
   }
 
   get port(): number {
@@ -177,6 +186,7 @@ class Server implements TftpServer {
       else this.#finish(transfer)
     }
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()))
+    this.#dropLog.close()
   }
 
   async #listenOn(address: string): Promise<UdpListener> {
@@ -184,48 +194,50 @@ class Server implements TftpServer {
       address,
       port: this.port,
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-      onDatagram: (datagram, peer) => this.#guarded(() => this.#onDatagram(listener, datagram, peer)),
+      onDatagram: (datagram, peer) => this.#guarded(peer, () => this.#onDatagram(listener, datagram, peer)),
       onError: (error) => this.#options.log.debug({ address, code: error.code }, 'tftp: the listening socket complains')
     })
     return listener
   }
 
   /** A datagram must never end the process, whatever bug it finds. */
-  #guarded(run: () => void): void {
+  #guarded(peer: Peer, run: () => void): void {
     try {
       run()
     } catch (error) {
-      this.#internal(error)
+      if (!this.#isFirstDrop('internal', peer)) return
+      this.#options.log.error({ err: error }, 'tftp: a bug of ours; the datagram is dropped')
     }
   }
 
-  #internal(error: unknown): void {
-    this.counters.drops.internal++
-    this.#options.log.error({ err: error }, 'tftp: a bug of ours; the datagram is dropped')
+  #drop(reason: DropReason, peer: Peer): undefined {
+    this.#isFirstDrop(reason, peer)
   }
 
-  #drop(reason: DropReason): undefined {
+  /** Counts it; true when its details are worth a line. */
+  #isFirstDrop(reason: DropReason, { address }: Peer): boolean {
     this.counters.drops[reason]++
+    return this.#dropLog.count(reason, address)
   }
 
   #onDatagram(listener: UdpListener, datagram: Buffer, peer: Peer): void {
-    const request = peer.port === 0 ? this.#drop('port-zero') : this.#decode(datagram)
+    const request = peer.port === 0 ? this.#drop('port-zero', peer) : this.#decode(datagram, peer)
     if (!request || this.#closing) return
     this.counters.requests++
     if (this.#admission.request(peer.address, this.#options.clock.monotonic())) {
       this.#onRequest(listener, request, { address: peer.address, port: peer.port })
     } else {
-      this.#drop('too-fast')
+      this.#drop('too-fast', peer)
     }
   }
 
   /** Anything but a request is nobody's business here, and answering errors with errors never ends. */
-  #decode(datagram: Buffer): TftpRequest | undefined {
+  #decode(datagram: Buffer, peer: Peer): TftpRequest | undefined {
     try {
       const packet = decodeTftp(datagram)
-      return packet.kind === 'request' ? packet : this.#drop('not-a-request')
+      return packet.kind === 'request' ? packet : this.#drop('not-a-request', peer)
     } catch (error) {
-      if (error instanceof MalformedPacket) return this.#drop('malformed')
+      if (error instanceof MalformedPacket) return this.#drop('malformed', peer)
       throw error
     }
   }
@@ -256,7 +268,7 @@ class Server implements TftpServer {
     const admitted = this.#admission.begin(peer.address, clock.monotonic())
     // Silence, not an ERROR: firmware asks again after a moment, but gives up on an error.
     if (admitted === 'ok') this.#begin({ ...newTransfer(listener, request, peer, name), startedAt: clock.monotonic() })
-    else this.#drop(admitted)
+    else this.#drop(admitted, peer)
   }
 
   #begin(transfer: Transfer): void {
@@ -307,8 +319,9 @@ class Server implements TftpServer {
     const channel = await openChannel({
       localAddress: transfer.listener.address,
       peer: transfer.peer,
-      onDatagram: (datagram) => this.#guarded(() => transfer.session?.receive(datagram)),
-      onError: (error) => this.#guarded(() => error.code === 'ECONNREFUSED' && transfer.session?.unreachable())
+      onDatagram: (datagram) => this.#guarded(transfer.peer, () => transfer.session?.receive(datagram)),
+      onError: (error) =>
+        this.#guarded(transfer.peer, () => error.code === 'ECONNREFUSED' && transfer.session?.unreachable())
     })
     if (transfer.over) {
       channel.close()
@@ -325,7 +338,7 @@ class Server implements TftpServer {
       progressEveryMs: this.#limits.progressEveryMs,
       onStarted: () => this.#report(transfer, 'started', 0),
       onProgress: (doneBytes) => this.#report(transfer, 'progress', doneBytes),
-      onMalformed: () => this.#drop('malformed'),
+      onMalformed: () => this.#drop('malformed', transfer.peer),
       onEnd: (end) => this.#ended(transfer, end)
     })
   }
@@ -369,12 +382,13 @@ class Server implements TftpServer {
     }
     if (end.kind === 'ok') this.#succeeded(transfer, facts, end.confirmed)
     else if (isProbe(end, session)) this.#probed(facts, reasonOf(end))
-    else this.#failed(transfer, facts, reasonOf(end))
+    else this.#failed(transfer, facts, reasonOf(end), session.hasAnswered)
   }
 
-  #failed(transfer: Transfer, facts: { readonly bytes: number }, reason: string): void {
+  #failed(transfer: Transfer, facts: { readonly bytes: number }, reason: string, hasAnswered: boolean): void {
     this.counters.transfersFailed++
-    this.#options.log.warn({ ...facts, reason }, 'tftp: transfer failed')
+    if (hasAnswered) this.#options.log.warn({ ...facts, reason }, 'tftp: transfer failed')
+    else this.#drop('unanswered', transfer.peer) // one request with a borrowed address each: no line for it
     this.#report(transfer, 'failed', facts.bytes, reason)
   }
 
@@ -393,7 +407,9 @@ class Server implements TftpServer {
     if (transfer.over) return
     this.#finish(transfer)
     this.counters.transfersFailed++
-    this.#options.log.error({ err: error, client: transfer.peer.address, file: transfer.name }, 'tftp: cannot serve')
+    if (this.#isFirstDrop('unserved', transfer.peer)) {
+      this.#options.log.error({ err: error, client: transfer.peer.address, file: transfer.name }, 'tftp: cannot serve')
+    }
     // Neither 1 nor 2: the file is there, the trouble is ours and may pass.
     this.#refuse(transfer.listener, transfer.peer, transfer.request, {
       code: ErrorCode.undefined,
@@ -419,7 +435,7 @@ class Server implements TftpServer {
   }
 
   #report(transfer: Transfer, outcome: TransferReport['outcome'], doneBytes: number, reason?: string): void {
-    this.#guarded(() =>
+    this.#guarded(transfer.peer, () =>
       this.#options.report({
         name: transfer.name,
         via: 'tftp',
