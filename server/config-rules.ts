@@ -55,9 +55,14 @@ export function dhcpMistakes({ mode, subnets, interfaces }: Config['dhcp']): rea
 
 /** Two faces on one TCP port clash when one of them listens on every address, or both on the same. */
 export function httpMistakes({ boot, admin }: Config['http']): readonly Mistake[] {
-  const sameAddress = boot.address === admin.address || [boot.address, admin.address].includes('0.0.0.0')
-  if (boot.port === 0 || boot.port !== admin.port || !sameAddress) return []
-  return [{ path: ['http', 'admin', 'port'], message: `port ${admin.port} is the boot face's already` }]
+  const twice = boot.address.findIndex((address, i) => boot.address.indexOf(address) < i)
+  const repeated = { path: ['http', 'boot', 'address'], message: `${boot.address[twice]} is named twice` }
+  const sameAddress = [...boot.address, admin.address].includes('0.0.0.0') || boot.address.includes(admin.address)
+  const clash = { path: ['http', 'admin', 'port'], message: `port ${admin.port} is the boot face's already` }
+  return [
+    ...(twice === -1 ? [] : [repeated]),
+    ...(boot.port !== 0 && boot.port === admin.port && sameAddress ? [clash] : [])
+  ]
 }
 
 /** DHCP and TFTP are both UDP. */

@@ -1,4 +1,5 @@
 // The configuration's shape: one schema is the type, the validation and the defaults.
+import { isIP } from 'node:net'
 import Type, { type StaticDecode } from 'typebox'
 import { LOADERS } from './boot/model.ts'
 import { formatIpv4, formatSubnet, parseIpv4, parseSubnet } from './net/ipv4.ts'
@@ -22,6 +23,20 @@ function parsed<T>(what: string, parse: (value: string) => T | undefined, format
 const Address = parsed('an IPv4 address, like 192.168.77.1', parseIpv4, formatIpv4)
 const Network = parsed('a network without host bits, like 192.168.77.0/24', parseSubnet, formatSubnet)
 const ListenAddress = (address: string) => Type.String({ format: 'ipv4', default: address })
+/** One address or several, IPv4 or IPv6; decoded to a list. */
+const ListenAddresses = (address: string) =>
+  Type.Codec(
+    Type.Refine(
+      Type.Unsafe<string | string[]>({ default: address }),
+      (value) => {
+        const all: unknown[] = Array.isArray(value) ? value : [value]
+        return all.length > 0 && all.every((one) => typeof one === 'string' && isIP(one) !== 0)
+      },
+      () => 'must be an IP address, or a list of them'
+    )
+  )
+    .Decode((value): readonly string[] => [value].flat())
+    .Encode((addresses) => [...addresses])
 /** Port 0 lets the kernel choose: for tests. */
 const Port = (port: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: port })
 
@@ -86,7 +101,7 @@ export const ConfigSchema = Type.Object(
     ),
     http: Type.Object(
       {
-        boot: Type.Object({ address: ListenAddress('0.0.0.0'), port: Port(80) }, section),
+        boot: Type.Object({ address: ListenAddresses('0.0.0.0'), port: Port(80) }, section),
         admin: Type.Object({ address: ListenAddress('127.0.0.1'), port: Port(8070) }, section)
       },
       section

@@ -1,7 +1,7 @@
 // The composition root: every part is made here, in the order in which they need one another, and ended in reverse.
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { type AddressInfo } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { type FastifyInstance } from 'fastify'
@@ -18,6 +18,7 @@ import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
 import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
 import { buildBootApp } from './http/boot-app.ts'
+import { Doors } from './http/doors.ts'
 import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
@@ -123,7 +124,9 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     log: log.child({ part: 'boot face' })
   })
   ending('boot face', () => closeFace(bootFace))
-  await listen(bootFace, { face: 'boot face', protocol: 'tcp', ...config.http.boot, setting: 'http.boot' })
+  const doors = new Doors((socket) => bootFace.server.emit('connection', socket))
+  ending('doors of the boot face', () => doors.close())
+  await listenOnAll(bootFace, doors, config.http.boot)
   const tftp = await startTftp(config, {
     resolve,
     report,
@@ -220,9 +223,27 @@ async function openStore(directory: string, clock: Clock, log: Log): Promise<Ima
 
 async function listen(app: FastifyInstance, endpoint: Endpoint): Promise<void> {
   try {
-    await app.listen({ host: endpoint.address, port: endpoint.port })
+    await app.listen({ host: endpoint.address, port: endpoint.port, ipv6Only: isIPv6(endpoint.address) })
   } catch (error) {
     throw listenError(error, endpoint)
+  }
+}
+
+/** The first address has the face's own server; with port 0 the others get the same port as it. */
+async function listenOnAll(
+  app: FastifyInstance,
+  doors: Doors,
+  { address, port }: Config['http']['boot']
+): Promise<void> {
+  const endpoint = { face: 'boot face', protocol: 'tcp', setting: 'http.boot' } as const
+  const [first = '', ...others] = address
+  await listen(app, { ...endpoint, address: first, port })
+  for (const other of others) {
+    try {
+      await doors.open(other, portOf(app))
+    } catch (error) {
+      throw listenError(error, { ...endpoint, address: other, port: portOf(app) })
+    }
   }
 }
 

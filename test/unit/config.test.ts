@@ -118,6 +118,22 @@ const cases: Record<string, readonly [text: string, expected: readonly string[]]
     'http:\n  boot: { port: 8070 }\n',
     ["1 http.admin.port: port 8070 is the boot face's already"]
   ],
+  'both faces on one address and port, in a list': [
+    'http:\n  boot: { address: ["::1", 127.0.0.1], port: 8070 }\n',
+    ["1 http.admin.port: port 8070 is the boot face's already"]
+  ],
+  'a boot face that listens nowhere': [
+    'http:\n  boot:\n    address: []\n',
+    ['3 http.boot.address: must be an IP address, or a list of them']
+  ],
+  'a boot face on a name': [
+    'http:\n  boot:\n    address: [192.0.2.1, localhost]\n',
+    ['3 http.boot.address: must be an IP address, or a list of them']
+  ],
+  'an address of the boot face twice': [
+    'http:\n  boot:\n    address: ["::", "::"]\n',
+    ['3 http.boot.address: :: is named twice']
+  ],
   'TFTP on a DHCP port': ['tftp:\n  port: 67\n', ["2 tftp.port: port 67 is DHCP's already"]]
 }
 

@@ -37,6 +37,18 @@ t.test('starts again on what it kept, and makes no second token', async (t) => {
   t.equal(await readFile(second.tokenFile, 'utf8'), token)
 })
 
+t.test('a boot face on IPv4 and on IPv6, by one port', async (t) => {
+  const http = { boot: { address: ['127.0.0.1', '::1'], port: 0 }, admin: { port: 0 } }
+  const daemon = await startDaemon(testConfig(await temporaryDirectory(t), { http }), deps)
+  for (const host of ['127.0.0.1', '[::1]']) {
+    const response = await fetch(`http://${host}:${daemon.bootPort}/no-such-name`)
+    t.equal(response.status, 404)
+    t.equal(await response.text(), 'not found\n')
+  }
+  await daemon.close()
+  await t.rejects(fetch(`http://[::1]:${daemon.bootPort}/`))
+})
+
 t.test('a machine that is listening for events does not keep it from ending', async (t) => {
   const daemon = await startDaemon(testConfig(await temporaryDirectory(t)), deps)
   const headers = { authorization: `Bearer ${(await readFile(daemon.tokenFile, 'utf8')).trim()}` }
