@@ -23,7 +23,7 @@ export interface PxelinuxOptions {
 export type BootAnswer =
   | {
       readonly kind: 'boot'
-      /** A TFTP name, or a URL for stages `http-boot` and `ipxe`; empty for a Raspberry Pi, which names its files itself. */
+      /** A TFTP name, or a URL for stages `http-boot` and `ipxe`; empty for U-Boot and a Raspberry Pi, which know what to ask for. */
       readonly bootfile: string
       readonly nextServer: Ipv4
       /** The client is UEFI HTTP boot and wants option 60 = `HTTPClient`. */

@@ -6,7 +6,7 @@ import { type BootAnswer, type BootAnswers, type NetworkFacts } from './answer.t
 import { MalformedCheckIn, parseCheckIn } from './checkin.ts'
 import { kernelLine, kernelWords, type LineFacts, origin, rootPath } from './cmdline.ts'
 import { type BootStore, type DhcpEvent } from './journal.ts'
-import { IPXE_SCRIPT, loaderFile } from './loader.ts'
+import { IPXE_SCRIPT, loaderFile, OWN_FIRMWARE } from './loader.ts'
 import {
   type Arch,
   type Boot,
@@ -342,6 +342,7 @@ export class Boots implements BootAnswers {
     // It names its files itself, and would not show a refusal.
     if (plan.loader === 'raspberry-pi') return plan.kind === 'image' ? '' : undefined
     const file = loaderFile(arch, plan.loader)
+    if (file === OWN_FIRMWARE) return file
     if (file === undefined || !this.#deps.loaders.has(file)) return undefined
     return stage === 'http-boot' ? `${origin('http', server, this.#deps.httpPort)}/${file}` : file
   }

@@ -116,7 +116,7 @@ export function kernelArgumentFault(word: string): string | undefined {
   if (!/^[\x20-\x7e]*$/.test(word)) return 'it holds characters that are not printable ASCII'
   if (/["'\\]/.test(word)) return 'it holds a quote or a backslash, which GRUB passes on changed'
   if (/^ | {2}| $/.test(word)) return 'it begins or ends with a blank or holds two in a row, which iPXE drops'
-  if (word.includes('${')) return `it holds \${, which iPXE would expand`
+  if (/\$[{(]/.test(word)) return 'it holds ${ or $(, which iPXE or U-Boot would expand'
   if (word.split(' ').some((part) => /^(#.*|;|&&|\|\|)$/.test(part)))
     return 'it holds a word that ends a command in iPXE'
   if (/^initrd=/.test(word)) return 'initrd= is set by the loader'

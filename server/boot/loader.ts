@@ -7,6 +7,9 @@ export type LoaderDefaults = Readonly<Partial<Record<Arch, Loader>>>
 
 export const IPXE_SCRIPT = 'boot.ipxe'
 
+/** In place of a name: the firmware needs no loader of ours. */
+export const OWN_FIRMWARE = ''
+
 interface ArchLoaders {
   /** In plain words, for a screen. */
   readonly words: string
@@ -35,6 +38,7 @@ const LOADERS_BY_ARCH: Readonly<Record<Arch, ArchLoaders>> = {
   'x86-uefi': { words: '32-bit UEFI machines', files: [['grub', 'shimia32.efi']] },
   'arm64-uefi': { words: 'ARM64 UEFI machines', files: [['grub', 'shimaa64.efi']] },
   'arm32-uefi': { words: '32-bit ARM UEFI machines', files: [] },
+  'u-boot': { words: 'U-Boot', files: [['u-boot', OWN_FIRMWARE]] },
   'raspberry-pi': {
     words: 'a Raspberry Pi',
     files: [['raspberry-pi', PI_LOADER]],
@@ -72,7 +76,7 @@ export function loaderFor(
   return LOADERS_BY_ARCH[client.arch].files[0]?.[0] ?? 'ipxe'
 }
 
-/** The name that the loader is served by; undefined where no such loader exists. */
+/** The name that the loader is served by, or OWN_FIRMWARE; undefined where no such loader exists. */
 export function loaderFile(arch: Arch, loader: KernelLoader): string | undefined {
   return LOADERS_BY_ARCH[arch].files.find(([name]) => name === loader)?.[1]
 }

@@ -3,7 +3,15 @@ import { type Ipv4 } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
 
 /** What kind of machine is asking (option 93, RFC 4578 §2.1), folded to what makes a difference to the loader. */
-export type Arch = 'x86-bios' | 'x86-uefi' | 'x64-uefi' | 'arm32-uefi' | 'arm64-uefi' | 'raspberry-pi' | 'unknown'
+export type Arch =
+  | 'x86-bios'
+  | 'x86-uefi'
+  | 'x64-uefi'
+  | 'arm32-uefi'
+  | 'arm64-uefi'
+  | 'u-boot'
+  | 'raspberry-pi'
+  | 'unknown'
 
 /** Which link of the chain is asking: PXE firmware, UEFI HTTP boot, iPXE, or the booted system and its initramfs. */
 export type Stage = 'firmware' | 'http-boot' | 'ipxe' | 'system'
@@ -11,8 +19,8 @@ export type Stage = 'firmware' | 'http-boot' | 'ipxe' | 'system'
 export const LOADERS = ['ipxe', 'pxelinux', 'grub'] as const
 export type Loader = (typeof LOADERS)[number]
 
-/** What loads the kernel. A Raspberry Pi's own firmware does, and nobody can choose another. */
-export type KernelLoader = Loader | 'raspberry-pi'
+/** What loads the kernel. U-Boot does it itself, so does a Raspberry Pi's firmware, and nobody can choose another. */
+export type KernelLoader = Loader | 'u-boot' | 'raspberry-pi'
 
 /** How a client gets its lower; `ram` is fetched whole before it is mounted. */
 export const ROOT_MODES = ['ram'] as const

@@ -10,6 +10,7 @@ import { renderIpxe, renderIpxeIntroduction } from './script/ipxe.ts'
 import { renderPxelinux } from './script/pxelinux.ts'
 import { renderPiCommandLine, renderPiConfig } from './script/raspberry-pi.ts'
 import { type BootScript } from './script/script.ts'
+import { renderUBoot } from './script/u-boot.ts'
 
 /** One loader file as it was found on disk. */
 export interface LoaderFile {
@@ -128,12 +129,14 @@ const UNKNOWN_MACHINE = 'the server can not tell which machine this is; ask your
 /**
  * PXELINUX asks for its UUID, its MAC, its address in hex, that shortened digit by digit, and `default`, in this order.
  * Whoever is known by address is answered at the first of these, the others by their MAC. A shortened address is the
- * same for a whole network: the machine in question is the one that asks.
+ * same for a whole network: the machine in question is the one that asks. U-Boot asks for the same names but the UUID,
+ * and before `default` for some with its architecture in them; DHCP has told which of the two it is.
  */
 function pxelinuxConfig(deps: ResolverDeps, request: ResourceRequest, key: string): Resource | undefined {
   const mac = namesAsker(key, request) ? macOfClient(deps, request) : macOfKey(deps, key)
   if (mac !== undefined) {
-    return text(renderPxelinux(bootScript(deps, request, { mac, arch: 'x86-bios', stage: 'system' })))
+    const script = bootScript(deps, request, { mac, arch: 'x86-bios', stage: 'system' })
+    return text(deps.boots.latest(mac)?.arch === 'u-boot' ? renderUBoot(script) : renderPxelinux(script))
   }
   if (key !== 'default') return undefined
   return text(renderPxelinux({ kind: 'refused', message: UNKNOWN_MACHINE, again: undefined }))

@@ -1,6 +1,6 @@
 // The boot decision. planFor is the only place that decides what a machine boots; every protocol asks it.
 import { kernelArgumentFault, PLAN_ARGUMENTS_LENGTH } from './cmdline.ts'
-import { archInWords, type LoaderDefaults, loaderFile, loaderFor, loaderPackage } from './loader.ts'
+import { archInWords, type LoaderDefaults, loaderFile, loaderFor, loaderPackage, OWN_FIRMWARE } from './loader.ts'
 import {
   type BootPlan,
   type Client,
@@ -71,7 +71,7 @@ function missingLoader(client: Client, loader: BootPlan['loader'], { loaders }: 
   if (client.stage === 'system' || (client.stage === 'ipxe' && loader === 'ipxe')) return undefined
   const file = loaderFile(client.arch, loader)
   if (file === undefined) return `there is no network loader for ${archInWords(client.arch)}`
-  if (loaders.has(file)) return undefined
+  if (file === OWN_FIRMWARE || loaders.has(file)) return undefined
   const source = loaderPackage(client.arch)
   const from = source === undefined ? '' : `: it comes with ${source}`
   return `the loader ${file} for ${archInWords(client.arch)} is not installed${from}`

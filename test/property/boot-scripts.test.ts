@@ -6,6 +6,7 @@ import { renderGrub } from '../../server/boot/script/grub.ts'
 import { renderIpxe } from '../../server/boot/script/ipxe.ts'
 import { renderPxelinux } from '../../server/boot/script/pxelinux.ts'
 import { type ImageScript } from '../../server/boot/script/script.ts'
+import { renderUBoot } from '../../server/boot/script/u-boot.ts'
 
 const RUNS = { numRuns: 2_000 }
 
@@ -36,7 +37,7 @@ function script(title: string, words: readonly string[], lineOption?: number): I
   }
 }
 
-const DIALECTS = { iPXE: renderIpxe, PXELINUX: renderPxelinux, GRUB: renderGrub }
+const DIALECTS = { iPXE: renderIpxe, PXELINUX: renderPxelinux, GRUB: renderGrub, 'U-Boot': renderUBoot }
 
 for (const [dialect, render] of Object.entries(DIALECTS)) {
   t.test(`${dialect}: nothing adds a line, or a byte that is not printable ASCII`, async () => {
@@ -132,6 +133,17 @@ t.test('PXELINUX: a line begins with what it was meant to', async () => {
       const lines = renderPxelinux(script(title, words)).trimEnd().split('\n')
       const directives = lines.map((line) => line.trim().split(' ')[0]).join(' ')
       return directives === 'SAY DEFAULT PROMPT TIMEOUT LABEL LINUX INITRD APPEND'
+    }),
+    RUNS
+  )
+})
+
+t.test('U-Boot: a line begins with what it was meant to, and its shell expands nothing', async () => {
+  fc.assert(
+    fc.property(nasty, fc.array(argument, { maxLength: 4 }), (title, words) => {
+      const lines = renderUBoot(script(title, words)).trimEnd().split('\n')
+      const directives = lines.map((line) => line.trim().split(' ')[0]).join(' ')
+      return directives === 'DEFAULT LABEL MENU LINUX INITRD APPEND' && !/[\\']|\$[({]/.test(lines.at(-1) ?? '')
     }),
     RUNS
   )

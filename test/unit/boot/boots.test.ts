@@ -222,6 +222,17 @@ t.test('a Raspberry Pi without an image is told nothing, for it could not show w
 })
 
 t.test(
+  'U-Boot is sent here without a name, refused or not: it asks for its configuration by itself, and shows it',
+  async (t) => {
+    for (const inventory of [inventoryOf([host({ image: 'lab' })]), inventoryOf([])]) {
+      const { boots } = bootWorld({ inventory })
+      const answer = booting(boots.answer(client({ arch: 'u-boot' }), SERVER, NETWORK))
+      t.match(answer, { bootfile: '', nextServer: SERVER, kernelArguments: undefined, pxelinux: undefined })
+    }
+  }
+)
+
+t.test(
   'D10: a Raspberry Pi is known by the address that it was offered, another machine by what it was leased',
   async (t) => {
     const { boots } = bootWorld()

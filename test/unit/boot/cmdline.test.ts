@@ -114,6 +114,7 @@ const FAULTS: Record<string, [word: string, fault: RegExp | undefined]> = {
   'single quotes as well': ["a='b'", /quote/],
   'and backslashes': ['a\\', /backslash/],
   'iPXE would expand a setting': [`a=\${net0/mac}`, /expand/],
+  'U-Boot would expand a variable': ['a=$(serverip)', /expand/],
   'iPXE would begin a comment': ['#a', /ends a command/],
   'iPXE would end the command': ['a && b', /ends a command/],
   'iPXE drops doubled blanks': ['a  b', /blank/],

@@ -21,6 +21,7 @@ const LOADERS: Record<string, Row> = {
     'grub',
     'raspberry-pi'
   ],
+  'U-Boot loads the kernel, whatever was chosen': ['u-boot', 'firmware', 'grub', 'u-boot'],
   'an iPXE in ROM goes on with iPXE': ['x64-uefi', 'ipxe', undefined, 'ipxe'],
   'an iPXE in ROM runs PXELINUX by choice': ['x86-bios', 'ipxe', 'pxelinux', 'pxelinux'],
   'an iPXE in ROM runs the signed chain by choice': ['x64-uefi', 'ipxe', 'grub', 'grub'],
@@ -45,5 +46,6 @@ t.test('a loader is served by its name, or there is none', async (t) => {
   t.equal(loaderFile('x64-uefi', 'ipxe'), 'ipxe/ipxe.efi')
   t.equal(loaderFile('raspberry-pi', 'raspberry-pi'), 'start4.elf')
   t.equal(loaderFile('raspberry-pi', 'ipxe'), undefined)
+  t.equal(loaderFile('u-boot', 'u-boot'), '')
   t.equal(archInWords('raspberry-pi'), 'a Raspberry Pi')
 })

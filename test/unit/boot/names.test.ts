@@ -135,6 +135,18 @@ t.test('names that PXELINUX tries after its MAC', async (t) => {
   t.equal(await read('pxelinux.cfg/01-not-a-mac'), undefined)
 })
 
+t.test(
+  'P11: U-Boot is answered in its own dialect, at its MAC, and a name of its architecture is absent',
+  async (t) => {
+    const { read, lease, boots } = resolver()
+    t.equal(await read('pxelinux.cfg/default-arm-qemu-arm'), undefined)
+    t.equal(await read('pxelinux.cfg/default-arm'), undefined)
+    lease('u-boot')
+    t.match(await read('pxelinux.cfg/01-52-54-00-12-34-56'), /^ {2}MENU LABEL rootcast: lab 1\.0 for pc-07$/m)
+    t.match(boots.latest(MAC), { arch: 'u-boot', version: '1.0' })
+  }
+)
+
 t.test('the last question of a machine that is not known is answered in words', async (t) => {
   const { read } = resolver()
   t.match(await read('pxelinux.cfg/default'), 'SAY rootcast: the server can not tell which machine this is')

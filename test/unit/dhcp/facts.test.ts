@@ -32,7 +32,7 @@ t.test('who is asking: its stage and arch', async (t) => {
         [60, latin1('U-Boot.armv8')],
         [93, bytes(0, 22)]
       ],
-      want: 'firmware unknown'
+      want: 'firmware u-boot'
     },
     'an arch of half a number': { options: [PXE, [93, bytes(7)]], want: 'firmware unknown' },
     'H1: UEFI HTTP boot': {

@@ -22,6 +22,8 @@ t.test('each processor architecture of the registry has a name, and those with l
       '18 arm32-uefi http',
       '19 arm64-uefi http',
       '20 x86-bios http',
+      '21 u-boot',
+      '22 u-boot',
       '41 raspberry-pi'
     ]
   )
