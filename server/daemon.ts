@@ -23,7 +23,8 @@ import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
-import { parseIpv4 } from './net/ipv4.ts'
+import { parseAddress } from './net/address.ts'
+import { ipv4Beside } from './net/interfaces.ts'
 import {
   alreadyRunning,
   directoryError,
@@ -98,6 +99,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     store: journal,
     clock,
     newId: newBootId,
+    ipv4Beside,
     kernelArgumentsOption: config.dhcp.kernelArgumentsOption,
     get httpPort() {
       return portOf(bootFace)
@@ -267,7 +269,7 @@ function loaderDefaults({ boot, dhcp }: Config): LoaderDefaults {
 }
 
 function archAt(address: string, boots: Boots): Arch | undefined {
-  const client = parseIpv4(address)
+  const client = parseAddress(address)
   const mac = client === undefined ? undefined : boots.macOf(client)
   return mac === undefined ? undefined : boots.latest(mac)?.arch
 }

@@ -13,7 +13,7 @@ import { CHECKIN_LENGTH } from '../boot/checkin.ts'
 import { IPXE_SCRIPT } from '../boot/loader.ts'
 import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
 import { type Clock } from '../clock.ts'
-import { type Ipv4, parseIpv4 } from '../net/ipv4.ts'
+import { type Address, parseAddress } from '../net/address.ts'
 import { planResponse, type ResponsePlan } from './response-plan.ts'
 import { type Delivery, deliver, representationOf } from './serve-file.ts'
 
@@ -89,7 +89,7 @@ export function buildBootApp(deps: BootAppDeps): FastifyInstance {
 async function serveName(deps: BootAppDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const name = nameOf(request.url)
   const { socket } = request.raw
-  const client = ipv4Of(socket.remoteAddress)
+  const client = addressOf(socket.remoteAddress)
   const resource =
     name === undefined
       ? undefined
@@ -98,7 +98,7 @@ async function serveName(deps: BootAppDeps, request: FastifyRequest, reply: Fast
           query: queryOf(request.query),
           via: 'http',
           client,
-          server: ipv4Of(socket.localAddress)
+          server: addressOf(socket.localAddress)
         })
   if (name === undefined || resource === undefined) return plain(reply, 404, 'not found')
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
@@ -109,7 +109,7 @@ async function serveName(deps: BootAppDeps, request: FastifyRequest, reply: Fast
 
 interface Transfer {
   readonly name: string
-  readonly client: Ipv4 | undefined
+  readonly client: Address | undefined
   readonly resource: Resource
   readonly plan: ResponsePlan
 }
@@ -178,8 +178,8 @@ function queryOf(query: unknown): Readonly<Record<string, string>> {
   )
 }
 
-function ipv4Of(address: string | undefined): Ipv4 | undefined {
-  return address === undefined ? undefined : parseIpv4(address.replace(/^::ffff:/, ''))
+function addressOf(address: string | undefined): Address | undefined {
+  return address === undefined ? undefined : parseAddress(address)
 }
 
 /** RFC 9112 §3.2.2: a server must accept the whole URL as a request's target. */

@@ -1,6 +1,8 @@
 // What the kernel says of the network cards.
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import { type Ipv4, parseIpv4 } from './ipv4.ts'
+import { type Ipv6, parseIpv6 } from './ipv6.ts'
 
 export interface NetworkInterface {
   readonly name: string
@@ -46,6 +48,13 @@ function numberFrom(file: string): number | undefined {
   } catch {
     return undefined // not Linux, or the card has just gone
   }
+}
+
+/** An IPv4 address of the card that has this IPv6 address; undefined where there is none. */
+export function ipv4Beside(address: Ipv6): Ipv4 | undefined {
+  const card = Object.values(networkInterfaces()).find((own) => own?.some((one) => parseIpv6(one.address) === address))
+  const beside = card?.find(({ family }) => family === 'IPv4')
+  return beside && parseIpv4(beside.address)
 }
 
 function interfaceOf(address: string): string | undefined {

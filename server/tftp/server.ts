@@ -3,8 +3,8 @@ import { type Resolve, type Resource, type TransferReport } from '../boot/model.
 import { type Clock } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
+import { parseAddress } from '../net/address.ts'
 import { localAddresses, mtuOf } from '../net/interfaces.ts'
-import { parseIpv4 } from '../net/ipv4.ts'
 import { openChannel, openListener, type Peer, type UdpListener } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
@@ -292,8 +292,8 @@ class Server implements TftpServer {
       name,
       query: {},
       via: 'tftp',
-      client: parseIpv4(peer.address),
-      server: parseIpv4(listener.address)
+      client: parseAddress(peer.address),
+      server: parseAddress(listener.address)
     })
     if (transfer.over) return
     if (resource) {
@@ -439,7 +439,7 @@ class Server implements TftpServer {
       this.#options.report({
         name: transfer.name,
         via: 'tftp',
-        client: parseIpv4(transfer.peer.address),
+        client: parseAddress(transfer.peer.address),
         outcome,
         doneBytes,
         totalBytes: transfer.lease?.sizeBytes ?? 0,
