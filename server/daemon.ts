@@ -2,7 +2,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { type AddressInfo, isIPv6 } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
@@ -24,6 +23,7 @@ import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
 import { parseAddress } from './net/address.ts'
+import { watchInterfaces } from './net/interface-watch.ts'
 import { ipv4Beside } from './net/interfaces.ts'
 import {
   alreadyRunning,
@@ -129,7 +129,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const doors = new Doors((socket) => bootFace.server.emit('connection', socket))
   ending('doors of the boot face', () => doors.close())
   await listenOnAll(bootFace, doors, config.http.boot)
+  const interfaces = await watchInterfaces({ clock, log: log.child({ part: 'interfaces' }) })
+  ending('watch of the interfaces', () => interfaces.close())
   const tftp = await startTftp(config, {
+    interfaces,
     resolve,
     report,
     // A Raspberry Pi's loader breaks on a doubled DATA block (raspberrypi/firmware#1631).
@@ -252,7 +255,7 @@ async function listenOnAll(
 async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof startTftpServer>[0], 'addresses' | 'port'>) {
   if (!tftp.enabled) return undefined
   const { port } = tftp
-  const addresses = tftp.addresses.length > 0 ? tftp.addresses : localAddresses()
+  const addresses = tftp.addresses.length > 0 ? tftp.addresses : ['0.0.0.0', '::']
   try {
     return await startTftpServer({ ...options, addresses, port, limits: { cacheBytes: TFTP_CACHE_BYTES } })
   } catch (error) {
@@ -333,11 +336,6 @@ async function endInTime(what: string, end: () => unknown, clock: Clock, log: Lo
   } catch (error) {
     log.error({ err: error }, `${what}: could not be ended`)
   }
-}
-
-function localAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses)
-  return all.filter(({ family }) => family === 'IPv4').map(({ address }) => address)
 }
 
 function portOf(app: FastifyInstance): number {
