@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import { storedBlobs } from './blobs.ts'
 import { Boots } from './boot/boots.ts'
 import { type LoaderDefaults } from './boot/loader.ts'
-import { type Arch } from './boot/model.ts'
+import { type Arch, type TransferReport } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
 import { type Clock, sleep } from './clock.ts'
 import { type Config } from './config.ts'
@@ -17,11 +17,13 @@ import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
 import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
 import { buildBootApp } from './http/boot-app.ts'
+import { newHttpCounters } from './http/counters.ts'
 import { Doors } from './http/doors.ts'
 import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
+import { Metrics } from './metrics.ts'
 import { parseAddress } from './net/address.ts'
 import { watchInterfaces } from './net/interface-watch.ts'
 import { ipv4Beside } from './net/interfaces.ts'
@@ -76,6 +78,9 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const lock = lockDirectory(config.stateDir)
   ending('lock', () => lock.release())
 
+  const metrics = new Metrics(clock)
+  ending('metrics', () => metrics.close())
+
   // What is kept: the database and the images.
   const database = await openState(path.join(config.stateDir, 'rootcast.sqlite'))
   ending('database', () => database.destroy())
@@ -100,6 +105,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     clock,
     newId: newBootId,
     ipv4Beside,
+    onAdvance: (before, after) => metrics.boots.advance(before, after),
     kernelArgumentsOption: config.dhcp.kernelArgumentsOption,
     get httpPort() {
       return portOf(bootFace)
@@ -115,13 +121,19 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     loaders: loaders.files,
     blob: storedBlobs((digest) => store.blobPath(digest))
   })
-  const report = (transfer: Parameters<Boots['transfer']>[0]) => boots.transfer(transfer)
+  const report = (transfer: TransferReport) => {
+    metrics.transfer(transfer)
+    boots.transfer(transfer)
+  }
 
   // What speaks to machines: bytes first, then the DHCP that sends them there.
+  const httpCounters = newHttpCounters()
   const bootFace: FastifyInstance = buildBootApp({
     resolve,
     boots,
     report,
+    counters: httpCounters,
+    onAnswered: metrics.http.observeRequest,
     clock,
     log: log.child({ part: 'boot face' })
   })
@@ -144,8 +156,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const dhcp = await startDhcp(config.dhcp, {
     boot: boots,
     reservations: reservationsOf(inventory),
-    leases,
+    leases: metrics.dhcp.timed(leases, clock),
+    onAnswered: metrics.dhcp.observeAnswer,
     onEvent: (event) => {
+      metrics.dhcp.event(event)
       events.dhcp(event)
       boots.dhcpEvent(event)
     },
@@ -155,6 +169,13 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   if (dhcp) ending('DHCP', () => dhcp.close())
 
   // What speaks to administrators.
+  const measured = {
+    boots,
+    http: httpCounters,
+    tftp,
+    dhcp,
+    images: { directory: config.images.store, list: () => store.list() }
+  }
   const adminFace = buildAdminApp({
     audit,
     boots,
@@ -165,6 +186,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     journal,
     leases: { list: () => leases.load(), remove: (address) => removeLease(address, leases, dhcp) },
     log: log.child({ part: 'admin face' }),
+    scrape: (format) => metrics.scrape(measured, format),
     store,
     tokens
   })

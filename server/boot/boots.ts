@@ -32,6 +32,7 @@ import {
   observe,
   open,
   opensBoot,
+  type Progress,
   resume,
   type SilenceLimits,
   silence,
@@ -57,6 +58,8 @@ export interface BootsDeps extends BootFacts {
   /** Our IPv4 address on the same card: for the initramfs, which speaks IPv4 whatever its loader spoke. */
   readonly ipv4Beside?: (server: Ipv6) => Ipv4 | undefined
   readonly silence?: SilenceLimits
+  /** After each step of a boot, also one that is no event; `before` is undefined when the boot has just begun. */
+  readonly onAdvance?: (before: Progress | undefined, after: Progress) => void
   /** How many machines are remembered. */
   readonly machines?: number
 }
@@ -114,6 +117,15 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       .filter((boot) => boot.state === 'booting' || boot.state === 'running')
       .filter((boot) => boot.image === image && boot.version === version)
       .map((boot) => boot.id)
+  }
+
+  /** How many machines are in which state of their latest boot. */
+  states(): Record<Exclude<Boot['state'], 'ended'>, number> {
+    const states = { booting: 0, running: 0, failed: 0 }
+    for (const { progress } of this.#roster.entries()) {
+      if (progress.boot.state !== 'ended') states[progress.boot.state] += 1
+    }
+    return states
   }
 
   macOf(address: Address): Mac | undefined {
@@ -300,6 +312,7 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
     // What DHCP said of the address stays true when the machine comes back without asking DHCP of ours again.
     const entry = entryOf(open(boot, step), former?.network)
     this.#roster.add(entry)
+    this.#deps.onAdvance?.(undefined, entry.progress)
     return entry
   }
 
@@ -381,7 +394,9 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
   }
 
   #apply(entry: Entry, { progress, event }: Advance): void {
+    const before = entry.progress
     entry.progress = progress
+    this.#deps.onAdvance?.(before, progress)
     if (event === undefined) return
     // Where the bytes are is news for those who watch, and nothing to keep.
     if (event.outcome !== 'progress') this.#deps.store.save(progress.boot, event)

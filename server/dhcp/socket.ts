@@ -14,7 +14,7 @@ import { listenError, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
 import { factsOf } from './facts.ts'
-import { type Arrival, DhcpHandler, type Outcome } from './handler.ts'
+import { type Arrival, DhcpHandler, type Outcome, type SubnetUsage } from './handler.ts'
 import { LeaseWriter } from './lease-writer.ts'
 import { type LeaseStore } from './leases.ts'
 import { type DhcpPacket, decodeDhcp } from './packet.ts'
@@ -30,6 +30,8 @@ export interface DhcpServerOptions {
   readonly leases: LeaseStore | undefined
   /** After the reply has left; what it throws is logged and goes no further. */
   onEvent(event: DhcpEvent): void
+  /** The seconds from a packet to its answer, the lease on disk in between. */
+  readonly onAnswered?: ((seconds: number) => void) | undefined
   readonly clock: Clock
   readonly log: Log
   /** Default: through koffi, where that can be loaded. */
@@ -43,7 +45,9 @@ export interface DhcpServerOptions {
 /** Packets since the start. */
 export interface DhcpCounts {
   received: number
+  receivedBytes: number
   sent: number
+  sentBytes: number
   malformed: number
   /** Waiting ACKs had reached their limit. */
   overloaded: number
@@ -57,6 +61,7 @@ export interface DhcpCounts {
 export interface DhcpServer {
   readonly links: readonly Link[]
   counts(): Readonly<DhcpCounts>
+  usage(): readonly SubnetUsage[]
   /** An administrator takes a lease away. False when nobody has it, or when that could not be saved. */
   revoke(address: Ipv4): Promise<boolean>
   /** Answers what came in, then closes. */
@@ -89,7 +94,9 @@ class Server implements DhcpServer {
   #advertiser: RouterAdvertiser | undefined
   readonly #counts: DhcpCounts = {
     received: 0,
+    receivedBytes: 0,
     sent: 0,
+    sentBytes: 0,
     malformed: 0,
     overloaded: 0,
     unsaved: 0,
@@ -142,6 +149,10 @@ class Server implements DhcpServer {
 
   counts(): Readonly<DhcpCounts> {
     return { ...this.#counts }
+  }
+
+  usage(): readonly SubnetUsage[] {
+    return this.#handler.usage()
   }
 
   async revoke(address: Ipv4): Promise<boolean> {
@@ -207,11 +218,13 @@ class Server implements DhcpServer {
   /** Never throws: a datagram can only be answered, counted or dropped. */
   #receive(datagram: Buffer, arrival: Arrival, sender: dgram.Socket): void {
     if (!this.#receiving) return
+    const receivedAt = this.#options.clock.monotonic()
     this.#counts.received += 1
+    this.#counts.receivedBytes += datagram.length
     try {
       const packet = decodeDhcp(datagram)
       if (this.#isOverloaded(packet)) return
-      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender)
+      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender, receivedAt)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
@@ -238,9 +251,13 @@ class Server implements DhcpServer {
     return true
   }
 
-  #perform({ lease, reply, event }: Outcome, link: Link, sender: dgram.Socket): void {
+  #perform({ lease, reply, event }: Outcome, link: Link, sender: dgram.Socket, receivedAt: number): void {
+    const { clock, onAnswered } = this.#options
     const answer = (): void => {
-      if (reply) this.#send(sender, reply.bytes, reply.to)
+      if (reply) {
+        this.#send(sender, reply.bytes, reply.to)
+        onAnswered?.((clock.monotonic() - receivedAt) / 1000)
+      }
       if (event?.kind === 'ack' && event.stage === 'ipxe' && event.mac) this.#advertiser?.dismiss(link.name, event.mac)
       if (event) this.#tell(event)
     }
@@ -252,11 +269,16 @@ class Server implements DhcpServer {
     try {
       sender.send(bytes, to.port, formatIpv4(to.address), (error) => {
         if (error) this.#sendFailed(error)
-        else this.#counts.sent += 1
+        else this.#sent(bytes.length)
       })
     } catch (error) {
       this.#sendFailed(error)
     }
+  }
+
+  #sent(bytes: number): void {
+    this.#counts.sent += 1
+    this.#counts.sentBytes += bytes
   }
 
   #sendFailed(error: unknown): void {

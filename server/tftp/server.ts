@@ -455,7 +455,7 @@ class Server implements TftpServer {
         outcome,
         doneBytes,
         totalBytes: transfer.lease?.sizeBytes ?? 0,
-        durationMs: Math.round(this.#options.clock.monotonic() - transfer.startedAt),
+        durationMs: this.#options.clock.monotonic() - transfer.startedAt,
         reason
       })
     )
