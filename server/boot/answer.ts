@@ -1,5 +1,4 @@
 // What DHCP asks of the boot decision, and what it is told. DHCP turns an answer into options and header fields.
-import { type Address } from '../net/address.ts'
 import { type Ipv4 } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
 import { type Client } from './model.ts'
@@ -21,16 +20,12 @@ export interface PxelinuxOptions {
   readonly rebootTimeSeconds: number
 }
 
-/** `Server`: what an address of ours is in the family that asks. */
-export type BootAnswer<Server extends Address = Ipv4> =
+export type BootAnswer =
   | {
       readonly kind: 'boot'
-      /**
-       * A TFTP name, or a URL for stages `http-boot` and `ipxe` and over IPv6; empty for U-Boot and a Raspberry Pi, which
-       * know what to ask for.
-       */
+      /** A TFTP name, or a URL for stages `http-boot` and `ipxe`; empty for U-Boot and a Raspberry Pi, which know what to ask for. */
       readonly bootfile: string
-      readonly nextServer: Server
+      readonly nextServer: Ipv4
       /** The client is UEFI HTTP boot and wants option 60 = `HTTPClient`. */
       readonly httpClient: boolean
       /** The whole kernel command line, for option 224. */
@@ -50,13 +45,13 @@ export type BootAnswer<Server extends Address = Ipv4> =
       readonly dhcpOptions: ReadonlyMap<number, Uint8Array>
     }
 
-export interface BootAnswers<Server extends Address = Ipv4> {
+export interface BootAnswers {
   /** The group's and the host's raw options, by code. Asking begins no boot. */
   dhcpOptions(mac: Mac | undefined): ReadonlyMap<number, Uint8Array>
   /**
    * What this client boots, told by the server at `server`.
    *
-   * @param network undefined where the address is somebody else's to give (proxy mode), or is IPv6
+   * @param network undefined in proxy mode, where the address is somebody else's to give
    */
-  answer(client: Client, server: Server, network: NetworkFacts | undefined): BootAnswer<Server>
+  answer(client: Client, server: Ipv4, network: NetworkFacts | undefined): BootAnswer
 }

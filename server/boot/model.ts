@@ -1,5 +1,4 @@
 // The nouns of a boot. Every protocol speaks of a machine in these terms, and planFor (plan.ts) alone decides with them.
-import { type Address } from '../net/address.ts'
 import { type Ipv4 } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
 
@@ -35,7 +34,7 @@ export type Transport = (typeof TRANSPORTS)[number]
 export interface Client {
   readonly mac: Mac | undefined
   /** The address that it has or is being given. */
-  readonly address: Address | undefined
+  readonly address: Ipv4 | undefined
   readonly arch: Arch
   readonly stage: Stage
   /** SMBIOS UUID (option 97), lower case with hyphens. */
@@ -159,7 +158,7 @@ export interface Images {
 export interface Boot {
   readonly id: string
   readonly mac: Mac
-  readonly address: Address | undefined
+  readonly address: Ipv4 | undefined
   readonly host: string | undefined
   readonly arch: Arch
   /** `booting` until the system checks in, `running` until the machine boots again or lets go of its lease. */
@@ -224,9 +223,9 @@ export interface ResourceRequest {
   /** From an HTTP query string; TFTP has none. */
   readonly query: Readonly<Record<string, string>>
   readonly via: Transport
-  readonly client: Address | undefined
+  readonly client: Ipv4 | undefined
   /** The address of ours that was asked: later URLs name it. */
-  readonly server: Address | undefined
+  readonly server: Ipv4 | undefined
 }
 
 /** Undefined: there is no such name. Rejections are our own failures (a broken disk), never an absence. */
@@ -236,7 +235,7 @@ export type Resolve = (request: ResourceRequest) => Promise<Resource | undefined
 export interface TransferReport {
   readonly name: string
   readonly via: Transport
-  readonly client: Address | undefined
+  readonly client: Ipv4 | undefined
   readonly outcome: 'started' | 'progress' | 'ok' | 'failed'
   readonly doneBytes: number
   readonly totalBytes: number

@@ -1,20 +1,21 @@
 // DHCP's outer ring: sockets on 67 and 4011, decode, ask the handler, save, send. Nothing here decides anything.
-import dgram from 'node:dgram'
-import { networkInterfaces } from 'node:os'
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
+import { CardSockets } from '../net/card-sockets.ts'
 import { type DeviceSockets, loadDeviceSockets } from '../net/device-socket.ts'
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts'
+import { FollowedCards, type OpenCard } from '../net/followed-cards.ts'
+import { type HandedSocket } from '../net/handed-sockets.ts'
+import { type InterfaceWatch } from '../net/interface-watch.ts'
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-advertisement.ts'
-import { closed } from '../net/udp.ts'
 import { listenError, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
 import { factsOf } from './facts.ts'
-import { type Arrival, DhcpHandler, type Outcome, type SubnetUsage } from './handler.ts'
+import { type Arrival, DhcpHandler, type Outcome, type Reply } from './handler.ts'
 import { LeaseWriter } from './lease-writer.ts'
 import { type LeaseStore } from './leases.ts'
 import { type DhcpPacket, decodeDhcp } from './packet.ts'
@@ -30,10 +31,12 @@ export interface DhcpServerOptions {
   readonly leases: LeaseStore | undefined
   /** After the reply has left; what it throws is logged and goes no further. */
   onEvent(event: DhcpEvent): void
-  /** The seconds from a packet to its answer, the lease on disk in between. */
-  readonly onAnswered?: ((seconds: number) => void) | undefined
   readonly clock: Clock
   readonly log: Log
+  /** The cards are served as they come and go. */
+  readonly interfaces: InterfaceWatch
+  /** From systemd; used for the cards that they are for. */
+  readonly handedSockets?: readonly HandedSocket[] | undefined
   /** Default: through koffi, where that can be loaded. */
   readonly deviceSockets?: DeviceSockets | 'none' | undefined
   /** Default: through koffi, where that and CAP_NET_RAW can be had. */
@@ -45,9 +48,7 @@ export interface DhcpServerOptions {
 /** Packets since the start. */
 export interface DhcpCounts {
   received: number
-  receivedBytes: number
   sent: number
-  sentBytes: number
   malformed: number
   /** Waiting ACKs had reached their limit. */
   overloaded: number
@@ -59,9 +60,9 @@ export interface DhcpCounts {
 }
 
 export interface DhcpServer {
+  /** The cards that are served now. */
   readonly links: readonly Link[]
   counts(): Readonly<DhcpCounts>
-  usage(): readonly SubnetUsage[]
   /** An administrator takes a lease away. False when nobody has it, or when that could not be saved. */
   revoke(address: Ipv4): Promise<boolean>
   /** Answers what came in, then closes. */
@@ -83,20 +84,24 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
   return server
 }
 
+interface Sender {
+  readonly sockets: CardSockets
+  readonly asked: Ipv4 | undefined
+}
+
 class Server implements DhcpServer {
-  readonly links: readonly Link[]
   readonly #options: DhcpServerOptions
   readonly #handler: DhcpHandler
   readonly #writer: LeaseWriter | undefined
-  readonly #sockets: dgram.Socket[] = []
+  readonly #followed: FollowedCards
   readonly #startedAt: number
   readonly #dropLog: DropLog
+  #native: DeviceSockets | undefined
   #advertiser: RouterAdvertiser | undefined
+  #stopFollowing: (() => void) | undefined
   readonly #counts: DhcpCounts = {
     received: 0,
-    receivedBytes: 0,
     sent: 0,
-    sentBytes: 0,
     malformed: 0,
     overloaded: 0,
     unsaved: 0,
@@ -111,8 +116,13 @@ class Server implements DhcpServer {
     this.#handler = new DhcpHandler(options)
     this.#dropLog = new DropLog({ ...options, protocol: 'DHCP' })
     this.#startedAt = clock.now() - clock.monotonic()
-    this.links = config.mode === 'off' ? [] : linksOf(config.interfaces)
-    this.#handler.exclude(this.links.flatMap(({ addresses }) => addresses))
+    this.#followed = new FollowedCards({
+      protocol: 'DHCP',
+      names: config.interfaces,
+      open: (link) => this.#serve(link),
+      clock,
+      log: options.log
+    })
     this.#writer =
       leases &&
       new LeaseWriter({
@@ -132,27 +142,19 @@ class Server implements DhcpServer {
     if (config.mode === 'authoritative' && routerAdvertiser !== 'none') {
       this.#advertiser = routerAdvertiser ?? (await loadRouterAdvertiser())
     }
-    const native = deviceSockets === 'none' ? undefined : (deviceSockets ?? (await loadDeviceSockets()))
-    if (!native && this.links.length > 1) {
-      const names = this.links.map(({ name }) => name).join(', ')
-      throw new StartError(
-        'INTERFACE_UNUSABLE',
-        `DHCP: without native code only one interface can be served, not ${names}; set dhcp.interfaces to one of them`
-      )
-    }
-    const ports = this.#options.ports ?? { server: SERVER_PORT, bootServer: BOOT_SERVER_PORT }
-    for (const link of this.links) {
-      await this.#listen(link, SERVER_PORT, ports.server, native)
-      await this.#listen(link, BOOT_SERVER_PORT, ports.bootServer, native)
-    }
+    this.#native = deviceSockets === 'none' ? undefined : (deviceSockets ?? (await loadDeviceSockets()))
+    if (config.mode === 'off') return
+    const { interfaces } = this.#options
+    await this.#followed.start(interfaces.current)
+    this.#stopFollowing = interfaces.onChange((now) => this.#followed.follow(now))
+  }
+
+  get links(): readonly Link[] {
+    return this.#followed.cards
   }
 
   counts(): Readonly<DhcpCounts> {
     return { ...this.#counts }
-  }
-
-  usage(): readonly SubnetUsage[] {
-    return this.#handler.usage()
   }
 
   async revoke(address: Ipv4): Promise<boolean> {
@@ -164,8 +166,9 @@ class Server implements DhcpServer {
 
   async close(): Promise<void> {
     this.#receiving = false
+    this.#stopFollowing?.()
     if (this.#writer) await Promise.race([this.#writer.idle(), sleep(this.#options.clock, DRAIN_MS)])
-    await Promise.all(this.#sockets.splice(0).map(closed))
+    await this.#followed.close()
     this.#advertiser?.close()
     this.#advertiser = undefined
     this.#dropLog.close()
@@ -176,55 +179,65 @@ class Server implements DhcpServer {
     return Math.round(this.#startedAt + this.#options.clock.monotonic())
   }
 
-  /**
-   * Two sockets for each card and port: broadcasts reach only the wildcard one, and answers leave by the one that is
-   * bound to our own address, for a wildcard socket sends a broadcast out of the default route's card.
-   */
-  async #listen(link: Link, port: 67 | 4011, at: number, native: DeviceSockets | undefined): Promise<void> {
-    const own = ownAddress(link, this.#options.config)
-    const bound = await this.#open(link, own, at, native)
-    const wildcard = await this.#open(link, 0, at, native)
-    for (const socket of [bound, wildcard]) {
-      socket.on('message', (datagram, { address, port: sourcePort }) => {
-        const source = { address: parseIpv4(address) ?? 0, port: sourcePort }
-        this.#receive(datagram, { link, source, port }, bound)
-      })
+  async #serve(link: Link): Promise<OpenCard> {
+    const isAlone = this.links.every(({ name }) => name === link.name)
+    if (!this.#native && !isAlone && this.#handedTo(link).length === 0) {
+      throw new StartError(
+        'INTERFACE_UNUSABLE',
+        `DHCP: without native code only one interface can be served, not ${link.name} beside ${this.links[0]?.name}; set dhcp.interfaces to one of them, or have systemd hand over sockets for each (docs/operating.md)`
+      )
+    }
+    this.#handler.exclude(link.addresses)
+    const ports = this.#options.ports ?? { server: SERVER_PORT, bootServer: BOOT_SERVER_PORT }
+    const server = await this.#listen(link, SERVER_PORT, ports.server)
+    try {
+      const bootServer = await this.#listen(link, BOOT_SERVER_PORT, ports.bootServer)
+      return { close: async () => void (await Promise.all([server.close(), bootServer.close()])) }
+    } catch (error) {
+      await server.close()
+      throw error
     }
   }
 
-  async #open(link: Link, address: Ipv4, port: number, native: DeviceSockets | undefined): Promise<dgram.Socket> {
-    const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true, lookup: literalAddress })
+  async #listen(link: Link, port: 67 | 4011, at: number): Promise<CardSockets> {
+    const { config, log } = this.#options
+    const primary = ownAddress(link, config)
+    const addresses = [primary, ...link.addresses.filter((address) => address !== primary)]
     try {
-      const receiveBufferBytes = RECEIVE_BUFFER_BYTES
-      const at = native
-        ? { fd: native.open({ device: link.name, address, port, receiveBufferBytes }) }
-        : { address: formatIpv4(address), port }
-      await bound(socket, at)
+      const sockets = await CardSockets.open({
+        device: link.name,
+        addresses,
+        port: at,
+        receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+        native: this.#native,
+        handed: this.#handedTo(link).filter((socket) => socket.port === at),
+        onDatagram: (datagram, source, asked) => this.#receive(datagram, { link, source, port }, { sockets, asked }),
+        onError: (error) => log.warn({ err: error, interface: link.name }, 'DHCP socket')
+      })
+      return sockets
     } catch (error) {
       throw listenError(error, {
         face: `DHCP on ${link.name}`,
         protocol: 'udp',
-        address: formatIpv4(address),
-        port,
+        address: addresses.map(formatIpv4).join(', '),
+        port: at,
         setting: 'dhcp.interfaces, or dhcp.mode: off'
       })
     }
-    socket.setBroadcast(true)
-    socket.on('error', (error) => this.#options.log.warn({ err: error, interface: link.name }, 'DHCP socket'))
-    this.#sockets.push(socket)
-    return socket
+  }
+
+  #handedTo(link: Link): readonly HandedSocket[] {
+    return this.#options.handedSockets?.filter(({ device }) => device === link.name) ?? []
   }
 
   /** Never throws: a datagram can only be answered, counted or dropped. */
-  #receive(datagram: Buffer, arrival: Arrival, sender: dgram.Socket): void {
+  #receive(datagram: Buffer, arrival: Arrival, sender: Sender): void {
     if (!this.#receiving) return
-    const receivedAt = this.#options.clock.monotonic()
     this.#counts.received += 1
-    this.#counts.receivedBytes += datagram.length
     try {
       const packet = decodeDhcp(datagram)
       if (this.#isOverloaded(packet)) return
-      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender, receivedAt)
+      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
@@ -251,13 +264,9 @@ class Server implements DhcpServer {
     return true
   }
 
-  #perform({ lease, reply, event }: Outcome, link: Link, sender: dgram.Socket, receivedAt: number): void {
-    const { clock, onAnswered } = this.#options
+  #perform({ lease, reply, event }: Outcome, link: Link, sender: Sender): void {
     const answer = (): void => {
-      if (reply) {
-        this.#send(sender, reply.bytes, reply.to)
-        onAnswered?.((clock.monotonic() - receivedAt) / 1000)
-      }
+      if (reply) this.#send(sender, reply)
       if (event?.kind === 'ack' && event.stage === 'ipxe' && event.mac) this.#advertiser?.dismiss(link.name, event.mac)
       if (event) this.#tell(event)
     }
@@ -265,20 +274,12 @@ class Server implements DhcpServer {
     else answer()
   }
 
-  #send(sender: dgram.Socket, bytes: Buffer, to: { readonly address: Ipv4; readonly port: number }): void {
-    try {
-      sender.send(bytes, to.port, formatIpv4(to.address), (error) => {
-        if (error) this.#sendFailed(error)
-        else this.#sent(bytes.length)
-      })
-    } catch (error) {
-      this.#sendFailed(error)
-    }
-  }
-
-  #sent(bytes: number): void {
-    this.#counts.sent += 1
-    this.#counts.sentBytes += bytes
+  /** From the address that was asked; a broadcast is answered from what we call ourselves there. */
+  #send({ sockets, asked }: Sender, { bytes, to, from }: Reply): void {
+    sockets.send(bytes, to, asked ?? from, (error) => {
+      if (error) this.#sendFailed(error)
+      else this.#counts.sent += 1
+    })
   }
 
   #sendFailed(error: unknown): void {
@@ -295,38 +296,8 @@ class Server implements DhcpServer {
   }
 }
 
-/** The interfaces to serve. Throws StartError for a name that is not there or has no IPv4 address. */
-function linksOf(names: readonly string[]): readonly Link[] {
-  const links = Object.entries(networkInterfaces()).flatMap(([name, all = []]): Link[] => {
-    const own = all.filter(({ family, internal }) => family === 'IPv4' && (!internal || names.includes(name)))
-    const addresses = own.map(({ address }) => parseIpv4(address)).filter((address) => address !== undefined)
-    return addresses.length > 0 ? [{ name, addresses }] : []
-  })
-  if (names.length === 0) return links
-  const missing = names.find((name) => !links.some((link) => link.name === name))
-  if (missing === undefined) return links.filter(({ name }) => names.includes(name))
-  throw new StartError(
-    'INTERFACE_UNUSABLE',
-    `DHCP: interface ${missing} is not there or has no IPv4 address; set dhcp.interfaces to names from: ip -4 address`
-  )
-}
-
 /** The one that a subnet names for us, if this card has it. */
 function ownAddress(link: Link, config: DhcpConfig): Ipv4 {
   const named = config.subnets.map((subnet) => subnet.serverAddress)
   return link.addresses.find((address) => named.includes(address)) ?? link.addresses[0] ?? 0
-}
-
-/** Addresses come as literals: no resolver, no waiting, no thread. */
-const literalAddress: NonNullable<dgram.SocketOptions['lookup']> = (address, _options, callback) =>
-  callback(null, address, 4)
-
-function bound(socket: dgram.Socket, at: dgram.BindOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.bind({ ...at, exclusive: true }, () => {
-      socket.off('error', reject)
-      resolve()
-    })
-  })
 }

@@ -96,11 +96,11 @@ function createSocket(address: string): dgram.Socket {
 }
 
 /** Addresses come as literals: no resolver, no waiting, no thread. */
-const literalAddress: NonNullable<dgram.SocketOptions['lookup']> = (address, _options, callback) =>
+export const literalAddress: NonNullable<dgram.SocketOptions['lookup']> = (address, _options, callback) =>
   callback(null, address, isIPv6(address) ? 6 : 4)
 
 /** Waits for `begin` to call back; a socket that can't be opened is closed again. */
-async function opened(socket: dgram.Socket, begin: (done: (error?: Error) => void) => void): Promise<void> {
+export async function opened(socket: dgram.Socket, begin: (done: (error?: Error) => void) => void): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)

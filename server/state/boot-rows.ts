@@ -6,8 +6,7 @@ import { type BootEventRow, type BootRow } from './tables.ts'
 export function toBootRow({ startedAt, updatedAt, address, host, image, version, ...boot }: Boot): BootRow {
   return {
     ...boot,
-    address: typeof address === 'number' ? address : null,
-    address6: typeof address === 'string' ? address : null,
+    address: address ?? null,
     host: host ?? null,
     image: image ?? null,
     version: version ?? null,
@@ -16,19 +15,10 @@ export function toBootRow({ startedAt, updatedAt, address, host, image, version,
   }
 }
 
-export function fromBootRow({
-  started_at,
-  updated_at,
-  address,
-  address6,
-  host,
-  image,
-  version,
-  ...row
-}: BootRow): Boot {
+export function fromBootRow({ started_at, updated_at, address, host, image, version, ...row }: BootRow): Boot {
   return {
     ...row,
-    address: address ?? address6 ?? undefined,
+    address: address ?? undefined,
     host: host ?? undefined,
     image: image ?? undefined,
     version: version ?? undefined,

@@ -5,6 +5,7 @@ import { systemClock } from '../../server/clock.ts'
 import { NO_RESERVATIONS } from '../../server/dhcp/settings.ts'
 import { type DhcpServer, type DhcpServerOptions, startDhcpServer } from '../../server/dhcp/socket.ts'
 import { createLog } from '../../server/log.ts'
+import { watchInterfaces } from '../../server/net/interface-watch.ts'
 import { MemoryLeaseStore } from '../fakes/lease-store.ts'
 import { answering, configOf, NO_BOOT } from './dhcp-packets.ts'
 
@@ -15,6 +16,8 @@ export interface TestServer extends AsyncDisposable {
 
 export async function dhcpServer(options: Partial<DhcpServerOptions>): Promise<TestServer> {
   const events: DhcpEvent[] = []
+  const log = options.log ?? createLog({ level: 'silent', destination: process.stderr })
+  const interfaces = await watchInterfaces({ clock: systemClock, log })
   const server = await startDhcpServer({
     config: configOf(),
     boot: answering(NO_BOOT),
@@ -22,8 +25,13 @@ export async function dhcpServer(options: Partial<DhcpServerOptions>): Promise<T
     leases: new MemoryLeaseStore(),
     onEvent: (event) => events.push(event),
     clock: systemClock,
-    log: createLog({ level: 'silent', destination: process.stderr }),
+    log,
+    interfaces,
     ...options
   })
-  return { server, events, [Symbol.asyncDispose]: () => server.close() }
+  const close = async (): Promise<void> => {
+    interfaces.close()
+    await server.close()
+  }
+  return { server, events, [Symbol.asyncDispose]: close }
 }

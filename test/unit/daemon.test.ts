@@ -5,6 +5,7 @@ import t from 'tap'
 import { systemClock } from '../../server/clock.ts'
 import { startDaemon } from '../../server/daemon.ts'
 import { silentLog, temporaryDirectory, testConfig } from '../support/cli.ts'
+import { recordingLog } from '../support/recording-log.ts'
 
 const deps = { clock: systemClock, log: silentLog() }
 
@@ -87,10 +88,16 @@ t.test('an address that this machine does not have', async (t) => {
   await t.rejects(startDaemon(config, deps), { code: 'ADDRESS_NOT_HERE', message: /^TFTP: .*192\.0\.2\.1.*set tftp/ })
 })
 
-t.test('a network interface that is not there', async (t) => {
+t.test('a network interface that is not there keeps nobody else from booting', async (t) => {
   const dhcp = { mode: 'proxy', interfaces: ['nosuch0'] }
   const config = testConfig(await temporaryDirectory(t), { dhcp })
-  await t.rejects(startDaemon(config, deps), { code: 'INTERFACE_UNUSABLE', message: /nosuch0/ })
+  const { log, lines } = recordingLog()
+  const daemon = await startDaemon(config, { ...deps, log })
+  t.match(
+    lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('DHCP')),
+    ['DHCP waits for nosuch0: there is no such interface (see: ip link)']
+  )
+  await daemon.close()
 })
 
 t.test('a broken database is named, and left as it is', async (t) => {

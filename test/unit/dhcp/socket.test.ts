@@ -206,9 +206,7 @@ t.test('a lease that is revoked is saved as released', async (t) => {
   await server.close()
 })
 
-t.test('what cannot be served is said in words, before anything is open', async (t) => {
-  const config = { ...LOOPBACK, interfaces: ['lo', 'no-such-card'] }
-  await t.rejects(dhcpServer({ config }), { code: 'INTERFACE_UNUSABLE', message: /no-such-card is not there/ })
+t.test('a port that is taken is said in words, and nothing stays open', async (t) => {
   const taken = dgram.createSocket('udp4')
   taken.bind(0, '127.0.0.1')
   await once(taken, 'listening')

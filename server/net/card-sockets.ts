@@ -1,0 +1,99 @@
+// UDP on one network card: hears what comes in by it, and answers by it, from the address that was asked.
+import dgram from 'node:dgram'
+import { type DeviceSockets } from './device-socket.ts'
+import { type HandedSocket } from './handed-sockets.ts'
+import { formatIpv4, type Ipv4, parseIpv4 } from './ipv4.ts'
+import { closed, literalAddress, opened } from './udp.ts'
+
+export interface CardEndpoint {
+  readonly address: Ipv4
+  readonly port: number
+}
+
+export interface CardSocketsOptions {
+  readonly device: string
+  /** The card's own; the first is what answers leave from when nothing else says. */
+  readonly addresses: readonly Ipv4[]
+  readonly port: number
+  readonly receiveBufferBytes: number
+  /** Undefined without native code: then only one card can be served, but for those whose sockets were handed over. */
+  readonly native: DeviceSockets | undefined
+  /** Those for this card and port; they stay open. */
+  readonly handed: readonly HandedSocket[]
+  /** @param asked the address of ours that it was sent to; undefined for a broadcast, and where nobody can tell. */
+  onDatagram(datagram: Buffer, source: CardEndpoint, asked: Ipv4 | undefined): void
+  onError(error: Error): void
+}
+
+/**
+ * A wildcard socket, for only that hears broadcasts, and one for each address: answers leave by these, since a wildcard
+ * socket that is bound to no card sends broadcasts out of the default route's.
+ */
+export class CardSockets {
+  readonly #options: CardSocketsOptions
+  readonly #byAddress = new Map<Ipv4, dgram.Socket>()
+  readonly #opened: dgram.Socket[] = []
+  readonly #handedListeners: (() => void)[] = []
+  #wildcard: dgram.Socket | undefined
+
+  private constructor(options: CardSocketsOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with the kernel's error (EADDRINUSE, EACCES, ENODEV, EADDRNOTAVAIL), and leaves nothing open. */
+  static async open(options: CardSocketsOptions): Promise<CardSockets> {
+    const sockets = new CardSockets(options)
+    try {
+      if (options.handed.length > 0) sockets.#takeHanded()
+      else for (const address of [...options.addresses, 0]) await sockets.#open(address)
+    } catch (error) {
+      await sockets.close()
+      throw error
+    }
+    return sockets
+  }
+
+  /** @param from one of our addresses; where there is no socket of its own for it, the card's first. */
+  send(bytes: Uint8Array, to: CardEndpoint, from: Ipv4, done: (error: Error | null) => void): void {
+    const [primary = 0] = this.#options.addresses
+    const socket = this.#byAddress.get(from) ?? this.#byAddress.get(primary) ?? this.#wildcard
+    try {
+      socket?.send(bytes, to.port, formatIpv4(to.address), done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#handedListeners.splice(0)) stop()
+    await Promise.all(this.#opened.splice(0).map(closed))
+  }
+
+  async #open(address: Ipv4): Promise<void> {
+    const { native, device, port, receiveBufferBytes } = this.#options
+    const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true, lookup: literalAddress })
+    this.#opened.push(socket)
+    const at = native
+      ? { fd: native.open({ device, address, port, receiveBufferBytes }) }
+      : { address: formatIpv4(address), port }
+    await opened(socket, (done) => void socket.bind({ ...at, exclusive: true }, done))
+    this.#listen(socket, address)
+  }
+
+  #takeHanded(): void {
+    for (const { socket, address } of this.#options.handed) this.#handedListeners.push(this.#listen(socket, address))
+  }
+
+  /** Gives back how to stop. */
+  #listen(socket: dgram.Socket, address: Ipv4): () => void {
+    const asked = address === 0 ? undefined : address
+    if (asked === undefined) this.#wildcard = socket
+    else this.#byAddress.set(asked, socket)
+    const onMessage = (datagram: Buffer, peer: dgram.RemoteInfo): void =>
+      this.#options.onDatagram(datagram, { address: parseIpv4(peer.address) ?? 0, port: peer.port }, asked)
+    const { onError } = this.#options
+    socket.setBroadcast(true)
+    socket.on('message', onMessage).on('error', onError)
+    return () => void socket.off('message', onMessage).off('error', onError)
+  }
+}
