@@ -27,7 +27,8 @@ export interface Network {
 export async function createNetwork({ address, subnet, clients }: NetworkOptions): Promise<Network> {
   // forward_delay 0: a bridge that listens and learns for 15 s swallows the firmware's first DISCOVERs.
   await run('ip', 'link', 'add', SWITCH, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0')
-  await run('ip', 'link', 'set', SWITCH, 'up')
+  // A bridge is a card of this host as well, and would answer ARP for the server's address in its card's place.
+  await run('ip', 'link', 'set', SWITCH, 'arp', 'off', 'up')
   // The bridge itself as card would have no link, and so not be there for the daemon, until a client is powered on.
   await run('ip', 'link', 'add', CARD, 'type', 'veth', 'peer', 'name', 'cable')
   await run('ip', 'link', 'set', 'cable', 'master', SWITCH, 'up')

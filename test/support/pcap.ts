@@ -13,14 +13,17 @@ const ETHERNET = 1
 const ETHERTYPE_IPV4 = 0x0800
 const UDP = 17
 
+/** A file that is still being written may end in the middle of a frame, which is left out. */
 export function readPcap(path: string): readonly CapturedDatagram[] {
   const file = readFileSync(path)
+  if (file.length < 24) return []
   if (file.readUInt32LE(0) !== LITTLE_ENDIAN || file.readUInt32LE(20) !== ETHERNET) {
     throw new Error(`${path}: not a little-endian pcap file of Ethernet frames`)
   }
   const datagrams: CapturedDatagram[] = []
-  for (let at = 24; at < file.length; ) {
+  for (let at = 24; at + 16 <= file.length; ) {
     const length = file.readUInt32LE(at + 8)
+    if (at + 16 + length > file.length) break
     const datagram = udpOf(file.subarray(at + 16, at + 16 + length))
     if (datagram) datagrams.push(datagram)
     at += 16 + length

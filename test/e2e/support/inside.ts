@@ -1,12 +1,12 @@
-// Imported first by every end-to-end test: builds the image that the machines boot, while there is a network, and then
-// runs the test file again in namespaces of its own. All that a test starts ends with it, whatever becomes of it.
+// Imported first by every end-to-end test that boots a system: builds the image that the machines boot, while there is a
+// network, and then runs the test file again in namespaces of its own.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import Type from 'typebox'
 import Value from 'typebox/value'
-import { insideEnvironment, isInside, NAMESPACE_COMMAND } from '../../../server/lab/namespace.ts'
+import { enter } from './enter.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const IMAGE = 'debian-cloud'
@@ -20,13 +20,7 @@ const Build = Type.Object({
 })
 
 /** Nothing may be awaited before this: the other imports, tap among them, must not begin outside. */
-if (!isInside(process.env)) {
-  const [file, ...args] = [...NAMESPACE_COMMAND, process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  const env = insideEnvironment({ ...process.env, [IMAGE_VARIABLE]: build() })
-  const { status, error } = spawnSync(file, args, { stdio: 'inherit', env })
-  if (error) throw error
-  process.exit(status ?? 1)
-}
+enter(() => ({ [IMAGE_VARIABLE]: build() }))
 
 /** Quick when it was built before. Two tests that begin together don't build it twice. */
 function build(): string {
@@ -43,4 +37,6 @@ function build(): string {
 }
 
 /** Debian with its cloud kernel: about 106 MB of root, the smallest that logs in. */
-export const CLOUD = Value.Parse(Build, JSON.parse(process.env[IMAGE_VARIABLE] ?? '{}'))
+export function cloud(): Type.Static<typeof Build> {
+  return Value.Parse(Build, JSON.parse(process.env[IMAGE_VARIABLE] ?? '{}'))
+}

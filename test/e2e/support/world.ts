@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream'
 import { type Test } from 'tap'
 import Type from 'typebox'
 import { type BootSettings, type Step } from '../../../server/boot/model.ts'
-import { type PublishedVersion } from '../../../server/cli/publish.ts'
+import { type Publication, type PublishedVersion } from '../../../server/cli/publish.ts'
 import { systemClock } from '../../../server/clock.ts'
 import { settleAccelerator } from '../../../server/lab/lab.ts'
 import { type Machine } from '../../../server/lab/machine.ts'
@@ -15,9 +15,11 @@ import { type Deadlines, deadlines, patience } from '../../../server/lab/patienc
 import { type ClientOptions, Rig } from '../../../server/lab/rig.ts'
 import { Shell } from '../../../server/lab/shell.ts'
 import { type BootEvent, type Timeline } from '../../../server/lab/timeline.ts'
-import { CLOUD } from './inside.ts'
+import { cloud } from './inside.ts'
 
 export const IMAGE = 'cloud'
+/** Consoles and the server's log of this test file. */
+export const LOG_DIRECTORY = join(import.meta.dirname, '../../../var/e2e', basename(process.argv[1] ?? '', '.test.ts'))
 
 export interface WorldOptions {
   readonly clients: number
@@ -28,8 +30,8 @@ export interface WorldOptions {
 /** Call it once in a test file; `t` is the file's own. */
 export async function startWorld(t: Test, { clients, config }: WorldOptions): Promise<World> {
   const wait = deadlines(patience(process.env))
-  const logDirectory = join(import.meta.dirname, '../../../var/e2e', basename(process.argv[1] ?? '', '.test.ts'))
-  rmSync(logDirectory, { recursive: true, force: true })
+  rmSync(LOG_DIRECTORY, { recursive: true, force: true })
+  const logDirectory = LOG_DIRECTORY
   await settleInside()
   const accelerator = await settleAccelerator({ env: process.env })
   const rig = await Rig.start({ clients, accelerator, logDirectory, clock: systemClock, config })
@@ -48,10 +50,17 @@ export class World {
 
   /** Publishes the cloud image, with more layers on top if there are any, and promotes it to `stable`. */
   async publish(version: string, { image = IMAGE, layers = [] as readonly string[] } = {}): Promise<PublishedVersion> {
-    const root = { layers: [CLOUD.root, ...layers] }
+    const built = cloud()
+    return await this.publishFiles({ ...built, image, version, root: { layers: [built.root, ...layers] } })
+  }
+
+  /** Publishes what is to be booted, and promotes it to `stable`. */
+  async publishFiles(
+    publication: Omit<Publication, 'notes' | 'version'> & { version: string }
+  ): Promise<PublishedVersion> {
     const quiet = new PassThrough().resume()
-    const published = await this.rig.publish({ ...CLOUD, image, version, root, notes: undefined }, quiet)
-    await this.rig.promote(image, version, 'stable')
+    const published = await this.rig.publish({ ...publication, notes: undefined }, quiet)
+    await this.rig.promote(publication.image, publication.version, 'stable')
     return published
   }
 
