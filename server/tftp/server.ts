@@ -42,7 +42,7 @@ export const DEFAULT_TFTP_LIMITS: TftpLimits = {
   requestsPerSecond: 500,
   requestBurst: 1000,
   initialTimeoutMs: 1000,
-  minTimeoutMs: 20,
+  minTimeoutMs: 10,
   fragileMinTimeoutMs: 1000,
   maxTimeoutMs: 10_000, // above the 5 s after which atftp and tftp-hpa speak up by themselves
   giveUpAfterMs: 15_000,

@@ -1,6 +1,10 @@
 // One read transfer as a pure state machine (RFC 1350, 2347, 7440; RFC 1123 §4.2.3).
 // It counts blocks and never touches bytes, sockets, files or timers: `at` is the driver's monotonic clock, in ms.
 // On `send` the driver transmits blocks `from…to`; it sleeps until `wakeAt`.
+//
+// A receiver acknowledges a whole window, or speaks up when a block comes that it does not expect (RFC 7440 §4). To less
+// than a window it says nothing. So a window always leaves whole, though not always at once: where packets queue up on
+// the way and get lost, it is spread over time, in slices.
 
 export interface TransferTerms {
   /** ⌊size / blksize⌋ + 1: an exact multiple ends with an empty block. */
@@ -24,6 +28,14 @@ export interface Transfer {
   readonly acked: number
   /** The highest block that ever left. */
   readonly sentTo: number
+  /** What is due next of the window under way. */
+  readonly nextBlock: number
+  /** When that window was begun. */
+  readonly begunAt: number
+  /** Over how long a window is spread; 0: it leaves at once. */
+  readonly spreadMs: number
+  /** Where the window was begun again, older copies of the blocks up to here were on their way already. */
+  readonly doubledTo: number
   /** Blocks from here to `sentTo` left once only, at `sentAt`: their ACK measures the round trip. */
   readonly freshFrom: number
   /** Blocks up to here were waited for in vain. */
@@ -37,6 +49,8 @@ export interface Transfer {
   readonly caution: number
   readonly roundTripMs: number | undefined
   readonly variationMs: number
+  /** The shortest round trip: what is beyond it is time in queues. */
+  readonly leastMs: number
   readonly wakeAt: number
 }
 
@@ -65,14 +79,29 @@ export type TransferFailure = 'refused-by-client' | 'timed-out' | 'client-gone'
 const QUICK_TRIES = 4
 /** In a lossy window few ACKs are of fresh blocks: without a bound the timeout would grow by each loss. */
 const MAX_CAUTION = 3
+/** Waits shorter than this are those of a busy host, and no queue of packets. */
+const QUEUE_FLOOR_MS = 3
+/** A window spread over this many times the wait in a queue leaves most of the queue to others. */
+const SPREAD_PER_WAIT = 2
+/** A queue that overflows although windows are spread: they are spread over more. */
+const SPREAD_GROWTH = 2
+const MAX_SPREAD_MS = 1000
+/** After silence a window is spread over this part of the timeout: it may have been too much at once. */
+const SPREAD_PER_TIMEOUT = 0.25
+/** Slices closer than this are not worth a timer each. */
+const MIN_SLICE_MS = 2
 
 export function begin(terms: TransferTerms, at: number): Step {
   const acked = terms.oack ? -1 : 0
-  return send(
+  return restart(
     {
       terms,
       acked,
       sentTo: acked,
+      nextBlock: acked + 1,
+      begunAt: at,
+      spreadMs: 0,
+      doubledTo: acked,
       freshFrom: acked + 1,
       timedOutTo: acked,
       sentAt: at,
@@ -81,6 +110,7 @@ export function begin(terms: TransferTerms, at: number): Step {
       caution: 0,
       roundTripMs: undefined,
       variationMs: 0,
+      leastMs: Number.POSITIVE_INFINITY,
       wakeAt: at
     },
     at
@@ -94,9 +124,9 @@ export function advance(t: Transfer, input: Input): Step {
     case 'wake':
       return onWake(t, input.at)
     case 'sent':
-      return { kind: 'wait', next: { ...t, sentAt: input.at, wakeAt: input.at + timeoutMs(t) } }
+      return { kind: 'wait', next: { ...t, sentAt: input.at, wakeAt: input.at + (t.wakeAt - t.sentAt) } }
     case 'request':
-      return hasAnswered(t) ? { kind: 'wait', next: t } : send(t, input.at)
+      return hasAnswered(t) ? { kind: 'wait', next: t } : restart(t, input.at)
     case 'error':
       return { kind: 'failed', reason: 'refused-by-client' }
     case 'unreachable':
@@ -124,19 +154,43 @@ function onAck(t: Transfer, block: number, at: number): Step {
   // block (RFC 1123 §4.2.3.1), and iPXE, PXELINUX, GRUB, curl and EDK2 repeat an ACK for every block they don't expect.
   if (progress === 0 || progress > t.sentTo - t.acked) return { kind: 'wait', next: t }
   const acked = t.acked + progress
-  // Karn: what was sent twice measures nothing. But a rough first measure beats none: if it is too short,
-  // caution grows until a block that was sent once tells better.
-  const measured = acked >= t.freshFrom || t.roundTripMs === undefined ? measure(t, at - t.sentAt) : t
+  const measured = isMeasure(t, acked, at) ? measure(t, at - t.sentAt) : t
   const caution = acked > t.timedOutTo ? 0 : Math.min(MAX_CAUTION, t.caution + t.tries)
-  const next = { ...measured, acked, caution, tries: 0, progressAt: at }
-  return acked === t.terms.blocks ? { kind: 'done', next, confirmed: true } : send(next, at)
+  const isInWindow = acked < t.nextBlock - 1
+  const isLoss = isInWindow && isNewsOfLoss(t, acked, at)
+  const spreadMs = spreadAfter(measured, progress, isLoss)
+  const next = { ...measured, acked, caution, spreadMs, tries: 0, progressAt: at }
+  if (acked === t.terms.blocks) return { kind: 'done', next, confirmed: true }
+  return isInWindow && !isLoss ? goOn(next, at) : restart(next, at)
+}
+
+/**
+ * Karn: what was sent twice measures nothing. But measured from the last send it is never too long, so it counts when it
+ * is longer. And a rough first measure beats none: caution grows until a block that was sent once tells better.
+ */
+function isMeasure(t: Transfer, acked: number, at: number): boolean {
+  if (acked >= t.freshFrom || t.roundTripMs === undefined) return true
+  return t.tries === 0 && at - t.sentAt > t.roundTripMs
+}
+
+/**
+ * In mid-window an ACK usually means that the block after it got lost. But where the window had been begun again, the
+ * client may also tell that it has had these blocks before: then what it lacks is under way, and to send all of it once
+ * more would make it say so in every window to come.
+ */
+function isNewsOfLoss(t: Transfer, acked: number, at: number): boolean {
+  if (acked > t.doubledTo) return true
+  const isOfOlderCopies = at - t.begunAt < t.leastMs
+  const hadThemAll = acked === t.doubledTo
+  return !isOfOlderCopies && !hadThemAll
 }
 
 function onWake(t: Transfer, at: number): Step {
   if (at < t.wakeAt) return { kind: 'wait', next: t }
+  if (t.nextBlock <= windowEnd(t)) return goOn(t, at)
   const { minTries, giveUpAfterMs } = t.terms
   if (t.tries + 1 >= minTries && at - t.progressAt >= giveUpAfterMs) return unlessFinished(t, 'timed-out')
-  return send({ ...t, tries: t.tries + 1, timedOutTo: t.sentTo }, at)
+  return restart({ ...t, tries: t.tries + 1, spreadMs: spreadAfterSilence(t), timedOutTo: t.sentTo }, at)
 }
 
 /** The last ACK may be lost, or never sent: a client that went silent after the last block has what it wanted. */
@@ -146,20 +200,57 @@ function unlessFinished(t: Transfer, reason: TransferFailure): Step {
     : { kind: 'failed', reason }
 }
 
-/** From the block after the last one acknowledged: an ACK in mid-window restarts the window there, once. */
-function send(t: Transfer, at: number): Step {
-  const from = t.acked + 1
-  const to = t.acked < 0 ? 0 : Math.min(t.terms.blocks, t.acked + t.terms.windowsize)
+/** The OACK is a window of its own. */
+function windowEnd(t: Transfer): number {
+  return t.acked < 0 ? 0 : Math.min(t.terms.blocks, t.acked + t.terms.windowsize)
+}
+
+/** Begins the window at the block after the last one acknowledged. */
+function restart(t: Transfer, at: number): Step {
+  return goOn({ ...t, nextBlock: t.acked + 1, doubledTo: t.sentTo, begunAt: at }, at)
+}
+
+/** Sends the next slice of the window, if it has any left. */
+function goOn(t: Transfer, at: number): Step {
+  const end = windowEnd(t)
+  const from = t.nextBlock
+  if (from > end) return { kind: 'wait', next: { ...t, wakeAt: at + timeoutMs(t) } }
+  const slices = Math.min(t.terms.windowsize, Math.floor(t.spreadMs / MIN_SLICE_MS))
+  const to = slices > 1 ? Math.min(end, from + Math.ceil(t.terms.windowsize / slices) - 1) : end
+  const wakeAt = at + (to < end ? t.spreadMs / slices : timeoutMs(t))
   const sentTo = Math.max(t.sentTo, to)
-  const next = { ...t, sentTo, freshFrom: t.sentTo + 1, sentAt: at, wakeAt: at + timeoutMs(t) }
+  const next = { ...t, sentTo, nextBlock: to + 1, freshFrom: t.sentTo + 1, sentAt: at, wakeAt }
   return { kind: 'send', next, from, to }
 }
 
-/** RFC 6298 §2. The first measure is often of an OACK, far shorter than a window: it counts as uncertain. */
+/**
+ * Windows are spread only after a loss, and for as long as packets are seen to wait in a queue: what is lost by chance
+ * on an idle way costs no time. All who share the queue see the same wait, and so come to the same spread.
+ */
+function spreadAfter(t: Transfer, progress: number, isLoss: boolean): number {
+  const waitMs = t.roundTripMs === undefined ? 0 : t.roundTripMs - t.leastMs
+  const eased = t.spreadMs * 2 ** -(progress / t.terms.windowsize)
+  if (waitMs >= QUEUE_FLOOR_MS && (isLoss || t.spreadMs > 0)) {
+    return Math.min(MAX_SPREAD_MS, Math.max(SPREAD_PER_WAIT * waitMs, isLoss ? SPREAD_GROWTH * t.spreadMs : eased))
+  }
+  return eased < 1 ? 0 : eased
+}
+
+function spreadAfterSilence(t: Transfer): number {
+  if (t.roundTripMs === undefined) return t.spreadMs
+  const share = SPREAD_PER_TIMEOUT * timeoutMs({ ...t, tries: 0, caution: 0 })
+  return Math.min(MAX_SPREAD_MS, Math.max(SPREAD_GROWTH * t.spreadMs, share))
+}
+
+/**
+ * As RFC 6298 §2, but quicker: there is one measure for a window, not one for each packet. The first one is often of an
+ * OACK, far shorter than a window: it counts as uncertain.
+ */
 function measure(t: Transfer, sampleMs: number): Transfer {
+  const leastMs = Math.min(t.leastMs, sampleMs)
   if (t.roundTripMs === undefined) {
-    return { ...t, roundTripMs: sampleMs, variationMs: Math.max(sampleMs / 2, t.terms.minTimeoutMs) }
+    return { ...t, leastMs, roundTripMs: sampleMs, variationMs: Math.max(sampleMs / 2, t.terms.minTimeoutMs) }
   }
   const variationMs = 0.75 * t.variationMs + 0.25 * Math.abs(t.roundTripMs - sampleMs)
-  return { ...t, variationMs, roundTripMs: 0.875 * t.roundTripMs + 0.125 * sampleMs }
+  return { ...t, leastMs, variationMs, roundTripMs: 0.75 * t.roundTripMs + 0.25 * sampleMs }
 }

@@ -13,8 +13,9 @@ import {
   type TftpPacket
 } from '../../server/tftp/packet.ts'
 import { negotiate } from '../../server/tftp/terms.ts'
-import { advance, begin, type Step, type Transfer, type TransferTerms } from '../../server/tftp/transfer.ts'
+import { advance, begin, type Transfer, type TransferTerms } from '../../server/tftp/transfer.ts'
 import { MalformedPacket } from '../../server/wire/cursor.ts'
+import { type Link, type Manner, type Party, type Played, play } from '../support/simulated-tftp.ts'
 
 const latin1 = fc.string({ unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)) })
 const optionName = latin1.filter((name) => name !== '').map((name) => name.toLowerCase())
@@ -145,131 +146,97 @@ t.test('netascii is as long as foretold and can be undone', async () => {
   )
 })
 
-// ---- the transfer machine against a client over a bad network, in virtual time ----
-
-interface Weather {
-  readonly seed: number
-  /** Chances in a thousand. */
-  readonly loss: number
-  readonly duplication: number
-  /** Each datagram takes 1 ms and up to this much more: it may overtake. */
-  readonly jitterMs: number
-}
-
-const weather: fc.Arbitrary<Weather> = fc.record({
-  seed: fc.integer(),
-  loss: fc.integer({ min: 0, max: 200 }),
-  duplication: fc.integer({ min: 0, max: 200 }),
-  jitterMs: fc.integer({ min: 0, max: 30 })
-})
+// ---- the transfer machine against receivers over bad networks, in virtual time ----
 
 const terms: fc.Arbitrary<TransferTerms> = fc.record({
   blocks: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 6, max: 400 })),
   windowsize: fc.constantFrom(1, 2, 4, 16, 64),
   oack: fc.boolean(),
   initialTimeoutMs: fc.constant(1000),
-  minTimeoutMs: fc.constantFrom(20, 50, 1000),
+  minTimeoutMs: fc.constantFrom(10, 50, 1000),
   maxTimeoutMs: fc.constant(4000),
   giveUpAfterMs: fc.constant(600_000), // patience beyond any streak of bad luck: what is tested is that it gets on
   minTries: fc.constant(5)
 })
+const manner = fc.constantFrom<Manner>('each', 'run', 'once')
+const seed = fc.integer()
 
-/** The receiver of RFC 7440: in order or nothing; tells of a gap; repeats itself when it hears what it knows. */
-class Receiver {
-  expected: number
-  readonly #terms: TransferTerms
-  #sinceAck = 0
+/** Chances are in a thousand. */
+const weather = (limits: { readonly loss: number; readonly duplication: number; readonly jitterMs: number }) =>
+  fc.record({
+    seed,
+    loss: fc.integer({ min: 0, max: limits.loss }),
+    duplication: fc.integer({ min: 0, max: limits.duplication }),
+    delayMs: fc.constantFrom(0.05, 1, 20),
+    jitterMs: fc.integer({ min: 0, max: limits.jitterMs })
+  })
 
-  constructor(terms: TransferTerms) {
-    this.#terms = terms
-    this.expected = terms.oack ? 0 : 1
-  }
-
-  /** The block numbers that it acknowledges at once. */
-  hear(block: number): number[] {
-    if (block !== this.expected) return [this.expected - 1].filter((known) => known >= (this.#terms.oack ? 0 : 1))
-    this.expected++
-    if (block === 0) return [0]
-    const full = ++this.#sinceAck >= this.#terms.windowsize || block === this.#terms.blocks
-    if (full) this.#sinceAck = 0
-    return full ? [block] : []
-  }
+function alone(terms: TransferTerms, manner: Manner, link: Link): Played {
+  const [played] = play([{ terms, manner, repeatMs: 4000 }], link)
+  if (!played) throw new Error('one party, one end')
+  return played
 }
 
-function random(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+const arrived = ({ step, received }: Played, { blocks }: TransferTerms) => step.kind === 'done' && received === blocks
 
-interface Flight {
-  readonly at: number
-  readonly to: 'client' | 'server'
-  readonly block: number
-}
-
-interface Outcome {
-  readonly step: Step
-  readonly received: number
-  readonly sendsOnDuplicateAck: number
-  readonly virtualMs: number
-}
-
-/** Blocks on the wire are 16 bits; the receiver here knows the absolute ones, which rollover has its own test for. */
-function simulate(terms: TransferTerms, weather: Weather): Outcome {
-  const chance = random(weather.seed)
-  const receiver = new Receiver(terms)
-  let inFlight: Flight[] = []
-  let now = 0
-  let sendsOnDuplicateAck = 0
-  const launch = (to: Flight['to'], block: number) => {
-    const copies = chance() * 1000 < weather.duplication ? 2 : 1
-    for (let i = 0; i < copies; i++) {
-      if (chance() * 1000 >= weather.loss) inFlight.push({ at: now + 1 + chance() * weather.jitterMs, to, block })
-    }
-  }
-  const perform = (step: Step) => {
-    if (step.kind !== 'send') return
-    for (let block = step.from; block <= step.to; block++) launch('client', block)
-  }
-  let step = begin(terms, 0)
-  perform(step)
-  while (step.kind === 'send' || step.kind === 'wait') {
-    const transfer: Transfer = step.next
-    const next = inFlight.reduce<Flight | undefined>(
-      (first, one) => (!first || one.at < first.at ? one : first),
-      undefined
-    )
-    if (next && next.at <= transfer.wakeAt) {
-      inFlight = inFlight.filter((one) => one !== next)
-      now = Math.max(now, next.at)
-      if (next.to === 'client') {
-        for (const block of receiver.hear(next.block)) launch('server', block)
-        continue
-      }
-      step = advance(transfer, { kind: 'ack', block: next.block % 65536, at: now })
-      if (step.kind === 'send' && next.block <= transfer.acked) sendsOnDuplicateAck++
-    } else {
-      now = Math.max(now, transfer.wakeAt)
-      step = advance(transfer, { kind: 'wake', at: now })
-    }
-    perform(step)
-  }
-  return { step, received: receiver.expected - 1, sendsOnDuplicateAck, virtualMs: now }
-}
-
-t.test('through loss, duplication and reordering every transfer comes to its end', async () => {
+t.test('T3, T11: through loss, duplication and reordering every transfer comes to its end', async () => {
   fc.assert(
-    fc.property(terms, weather, (terms, weather) => {
-      const { step, received, sendsOnDuplicateAck } = simulate(terms, weather)
-      return step.kind === 'done' && received === terms.blocks && sendsOnDuplicateAck === 0 // T3
+    fc.property(terms, manner, weather({ loss: 200, duplication: 200, jitterMs: 30 }), (terms, manner, link) => {
+      const played = alone(terms, manner, link)
+      return arrived(played, terms) && played.sendsOnDuplicateAck === 0
     }),
     { numRuns: 150 }
   )
+})
+
+t.test('where packets stay in order, a loss costs a window and no more', async () => {
+  fc.assert(
+    fc.property(terms, manner, weather({ loss: 50, duplication: 0, jitterMs: 0 }), (terms, manner, link) => {
+      const { dataSent, dataLost, acksLost, wakes } = alone(terms, manner, link)
+      return dataSent <= terms.blocks + 1 + (dataLost + acksLost + wakes) * terms.windowsize
+    }),
+    { numRuns: 150 }
+  )
+})
+
+t.test('T3: in lockstep, packets that come twice cause none', async () => {
+  fc.assert(
+    fc.property(terms, manner, weather({ loss: 0, duplication: 300, jitterMs: 0 }), (terms, manner, link) => {
+      const lockstep = { ...terms, windowsize: 1, minTimeoutMs: 1000 }
+      const { dataSent } = alone(lockstep, manner, link)
+      return dataSent === terms.blocks + (terms.oack ? 1 : 0)
+    }),
+    { numRuns: 150 }
+  )
+})
+
+t.test('T3: in windows, a packet that comes twice costs a window at most, and does not go on doubling', async () => {
+  fc.assert(
+    fc.property(terms, manner, weather({ loss: 0, duplication: 50, jitterMs: 0 }), (terms, manner, link) => {
+      const { dataSent, dataDoubled } = alone({ ...terms, minTimeoutMs: 1000 }, manner, link)
+      return dataSent <= terms.blocks + 1 + dataDoubled * terms.windowsize
+    }),
+    { numRuns: 150 }
+  )
+})
+
+t.test('a narrow link shared by many is used and shared well', async () => {
+  const terms = { blocks: 1401, windowsize: 16, oack: true, initialTimeoutMs: 1000, minTimeoutMs: 10 }
+  const party: Party = {
+    terms: { ...terms, maxTimeoutMs: 10_000, giveUpAfterMs: 15_000, minTries: 5 },
+    manner: 'each',
+    repeatMs: 4000
+  }
+  const link = { loss: 0, duplication: 0, delayMs: 0.05, jitterMs: 0 }
+  const bottleneck = { megabits: 100, queueBytes: 256 * 1024 }
+  for (const seed of [1, 2, 3]) {
+    const played = play(new Array<Party>(20).fill(party), { ...link, seed, bottleneck })
+    const ends = played.map(({ endedAtMs }) => endedAtMs)
+    const sent = played.reduce((sum, { dataSent }) => sum + dataSent, 0)
+    t.ok(played.every((one) => arrived(one, party.terms)))
+    t.ok(sent < 1.1 * 20 * 1401, `${sent} blocks sent`)
+    t.ok(Math.min(...ends) > 0.8 * Math.max(...ends), `${Math.min(...ends)} to ${Math.max(...ends)} ms`)
+  }
 })
 
 t.test('the machine never has more than a window under way, whatever ACKs it hears', async () => {

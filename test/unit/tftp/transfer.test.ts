@@ -64,7 +64,24 @@ t.test('T11: an ACK in mid-window restarts the window there, once', async (t) =>
   const step = ack(ack(start({ windowsize: 8, oack: true }), 0, 1), 3, 2)
   t.same(blocksOf(step), [4, 11])
   t.equal(ack(step, 3, 3).kind, 'wait', 'EDK2 repeats it for each block out of order')
-  t.same(blocksOf(ack(step, 8, 3)), [9, 16], 'what was under way before the restart counts')
+  t.same(blocksOf(ack(step, 7, 4)), [8, 15], 'and once more for the next loss')
+})
+
+t.test('T11: a client that had it all when the window was begun again gets only what is new', async (t) => {
+  const step = ack(ack(start({ windowsize: 8, oack: true }), 0, 1), 3, 2) // block 3 came twice: 1…8 are there
+  t.same(blocksOf(step), [4, 11])
+  const next = ack(step, 8, 4)
+  t.same(blocksOf(next), [12, 16], 'which it has not got yet')
+  t.same(blocksOf(ack(next, 16, 5)), [17, 24])
+})
+
+t.test('T11: an ACK too soon to speak of the new window speaks of the old one', async (t) => {
+  let step = ack(start({ windowsize: 8, oack: true }), 0, 10) // 10 ms to the client and back
+  step = ack(step, 3, 20)
+  t.same(blocksOf(step), [4, 11])
+  step = ack(step, 5, 21)
+  t.same(blocksOf(step), [12, 13])
+  t.same(blocksOf(ack(step, 7, 31)), [8, 15], 'a loss in the new one is news')
 })
 
 t.test('T4: silence is answered by the timer, ever more slowly, at least five times and for 15 s', async (t) => {
@@ -174,6 +191,75 @@ t.test('T16: a repeated request sends the first packet again, until the client h
 t.test('bytes that had to be read first start the clock when they leave', async (t) => {
   const step = advance(stateOf(start()), { kind: 'sent', at: 700 })
   t.match(step, { kind: 'wait', next: { sentAt: 700, wakeAt: 1700 } })
+})
+
+/** Answers each window in full, `lagMs` after its last block left. */
+function stroll(first: Step, windows: number, lagMs: number): Step {
+  let step = first
+  for (let i = 0; i < windows; i++) {
+    while (stateOf(step).nextBlock <= stateOf(step).acked + 16) {
+      step = advance(stateOf(step), { kind: 'wake', at: stateOf(step).wakeAt })
+    }
+    step = ack(step, stateOf(step).sentTo, stateOf(step).sentAt + lagMs)
+  }
+  return step
+}
+const wide = { windowsize: 16, oack: true, blocks: 5000 }
+const idle = () => stroll(ack(start(wide), 0, 1), 20, 1)
+const queueing = () => stroll(ack(start(wide), 0, 1), 20, 20)
+
+t.test('a window leaves at once where nothing was lost, however long packets wait', async (t) => {
+  t.equal(stateOf(queueing()).spreadMs, 0)
+})
+
+t.test('after a loss on an idle way it still does', async (t) => {
+  const step = idle()
+  const { acked, sentAt } = stateOf(step)
+  const next = ack(step, acked + 5, sentAt + 1)
+  t.same(blocksOf(next), [acked + 6, acked + 21])
+})
+
+t.test('a loss where packets wait in a queue spreads the windows from then on, until nothing waits', async (t) => {
+  const before = queueing()
+  const { acked, sentAt } = stateOf(before)
+  let step = ack(before, acked + 5, sentAt + 20)
+  t.same(blocksOf(step), [acked + 6, acked + 6], 'a slice')
+  t.ok(stateOf(step).spreadMs > 30 && stateOf(step).spreadMs < 45, `${stateOf(step).spreadMs} ms`)
+  t.ok(stateOf(step).wakeAt - stateOf(step).sentAt < 5)
+  step = stroll(step, 10, 20)
+  t.ok(stateOf(step).spreadMs > 30, 'as long as they wait')
+  step = stroll(step, 30, 1)
+  t.equal(stateOf(step).spreadMs, 0)
+})
+
+t.test('silence in answer to spread windows spreads them more', async (t) => {
+  const { acked, sentAt } = stateOf(queueing())
+  let step = ack(queueing(), acked + 5, sentAt + 20)
+  const seen: number[] = []
+  for (let tries = 0; tries < 4; ) {
+    step = advance(stateOf(step), { kind: 'wake', at: stateOf(step).wakeAt })
+    if (stateOf(step).tries === tries) continue
+    tries = stateOf(step).tries
+    seen.push(stateOf(step).spreadMs)
+  }
+  for (let i = 1; i < seen.length; i++) t.equal(seen[i], 2 * (seen[i - 1] ?? 0))
+})
+
+t.test('an ACK in mid-window ends what was left of it', async (t) => {
+  const { acked, sentAt } = stateOf(queueing())
+  const step = ack(queueing(), acked + 5, sentAt + 20)
+  const slice = advance(stateOf(step), { kind: 'wake', at: stateOf(step).wakeAt })
+  const next = ack(slice, acked + 16, stateOf(slice).sentAt + 20)
+  t.match(next, { kind: 'send', from: acked + 17 })
+})
+
+t.test('T23: in a spread window, too, no block leaves twice within the floor', async (t) => {
+  let step = ack(start({ ...wide, minTimeoutMs: 1000 }), 0, 1)
+  const { acked, sentAt } = stateOf(step)
+  step = advance(stateOf(step), { kind: 'wake', at: sentAt + 999 })
+  t.equal(step.kind, 'wait')
+  step = advance(stateOf(step), { kind: 'wake', at: stateOf(step).wakeAt })
+  t.match(step, { kind: 'send', from: acked + 1 })
 })
 
 t.test('waking early changes nothing', async (t) => {
