@@ -37,6 +37,12 @@ const ListenAddresses = (address: string) =>
   )
     .Decode((value): readonly string[] => [value].flat())
     .Encode((addresses) => [...addresses])
+/** IPv4, or IPv6 that may name its zone: `fe80::1%eth0`. */
+const LocalAddress = Type.Refine(
+  Type.String(),
+  (value) => isIP(value) !== 0,
+  () => 'must be an IP address, like 192.168.77.1 or fd00:77::1'
+)
 /** Port 0 lets the kernel choose: for tests. */
 const Port = (port: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: port })
 
@@ -94,7 +100,7 @@ export const ConfigSchema = Type.Object(
     tftp: Type.Object(
       {
         enabled: Type.Boolean({ default: true }),
-        addresses: Type.Array(Type.String({ format: 'ipv4' }), { default: [] }),
+        addresses: Type.Array(LocalAddress, { default: [] }),
         port: Port(69)
       },
       section

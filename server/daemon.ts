@@ -2,14 +2,13 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { type AddressInfo, isIPv6 } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { storedBlobs } from './blobs.ts'
 import { Boots } from './boot/boots.ts'
 import { type LoaderDefaults } from './boot/loader.ts'
-import { type Arch } from './boot/model.ts'
+import { type Arch, type TransferReport } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
 import { type Clock, sleep } from './clock.ts'
 import { type Config } from './config.ts'
@@ -18,14 +17,17 @@ import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
 import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
 import { buildBootApp } from './http/boot-app.ts'
+import { newHttpCounters } from './http/counters.ts'
 import { Doors } from './http/doors.ts'
 import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
+import { Metrics } from './metrics.ts'
+import { parseAddress } from './net/address.ts'
 import { takeHandedSockets } from './net/handed-sockets.ts'
 import { watchInterfaces } from './net/interface-watch.ts'
-import { parseIpv4 } from './net/ipv4.ts'
+import { ipv4Beside } from './net/interfaces.ts'
 import { closed } from './net/udp.ts'
 import {
   alreadyRunning,
@@ -78,6 +80,9 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const lock = lockDirectory(config.stateDir)
   ending('lock', () => lock.release())
 
+  const metrics = new Metrics(clock)
+  ending('metrics', () => metrics.close())
+
   // What is kept: the database and the images.
   const database = await openState(path.join(config.stateDir, 'rootcast.sqlite'))
   ending('database', () => database.destroy())
@@ -101,6 +106,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     store: journal,
     clock,
     newId: newBootId,
+    ipv4Beside,
+    onAdvance: (before, after) => metrics.boots.advance(before, after),
     kernelArgumentsOption: config.dhcp.kernelArgumentsOption,
     get httpPort() {
       return portOf(bootFace)
@@ -116,17 +123,21 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     loaders: loaders.files,
     blob: storedBlobs((digest) => store.blobPath(digest))
   })
-  const report = (transfer: Parameters<Boots['transfer']>[0]) => boots.transfer(transfer)
+  const report = (transfer: TransferReport) => {
+    metrics.transfer(transfer)
+    boots.transfer(transfer)
+  }
 
   // What speaks to machines: bytes first, then the DHCP that sends them there.
-  const interfaces = await watchInterfaces({ clock, log: log.child({ part: 'network' }) })
-  ending('network', () => interfaces.close())
+  const httpCounters = newHttpCounters()
   const handedSockets = await takeHandedSockets(process.env, process.pid)
   ending('sockets of systemd', () => Promise.all(handedSockets.map(({ socket }) => closed(socket))))
   const bootFace: FastifyInstance = buildBootApp({
     resolve,
     boots,
     report,
+    counters: httpCounters,
+    onAnswered: metrics.http.observeRequest,
     clock,
     log: log.child({ part: 'boot face' })
   })
@@ -134,7 +145,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const doors = new Doors((socket) => bootFace.server.emit('connection', socket))
   ending('doors of the boot face', () => doors.close())
   await listenOnAll(bootFace, doors, config.http.boot)
+  const interfaces = await watchInterfaces({ clock, log: log.child({ part: 'interfaces' }) })
+  ending('watch of the interfaces', () => interfaces.close())
   const tftp = await startTftp(config, {
+    interfaces,
     resolve,
     report,
     // A Raspberry Pi's loader breaks on a doubled DATA block (raspberrypi/firmware#1631).
@@ -146,10 +160,12 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const dhcp = await startDhcp(config.dhcp, {
     boot: boots,
     reservations: reservationsOf(inventory),
-    leases,
+    leases: metrics.dhcp.timed(leases, clock),
+    onAnswered: metrics.dhcp.observeAnswer,
     interfaces,
     handedSockets,
     onEvent: (event) => {
+      metrics.dhcp.event(event)
       events.dhcp(event)
       boots.dhcpEvent(event)
     },
@@ -159,6 +175,13 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   if (dhcp) ending('DHCP', () => dhcp.close())
 
   // What speaks to administrators.
+  const measured = {
+    boots,
+    http: httpCounters,
+    tftp,
+    dhcp,
+    images: { directory: config.images.store, list: () => store.list() }
+  }
   const adminFace = buildAdminApp({
     audit,
     boots,
@@ -169,6 +192,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     journal,
     leases: { list: () => leases.load(), remove: (address) => removeLease(address, leases, dhcp) },
     log: log.child({ part: 'admin face' }),
+    scrape: (format) => metrics.scrape(measured, format),
     store,
     tokens
   })
@@ -259,7 +283,7 @@ async function listenOnAll(
 async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof startTftpServer>[0], 'addresses' | 'port'>) {
   if (!tftp.enabled) return undefined
   const { port } = tftp
-  const addresses = tftp.addresses.length > 0 ? tftp.addresses : localAddresses()
+  const addresses = tftp.addresses.length > 0 ? tftp.addresses : ['0.0.0.0', '::']
   try {
     return await startTftpServer({ ...options, addresses, port, limits: { cacheBytes: TFTP_CACHE_BYTES } })
   } catch (error) {
@@ -276,7 +300,7 @@ function loaderDefaults({ boot, dhcp }: Config): LoaderDefaults {
 }
 
 function archAt(address: string, boots: Boots): Arch | undefined {
-  const client = parseIpv4(address)
+  const client = parseAddress(address)
   const mac = client === undefined ? undefined : boots.macOf(client)
   return mac === undefined ? undefined : boots.latest(mac)?.arch
 }
@@ -340,11 +364,6 @@ async function endInTime(what: string, end: () => unknown, clock: Clock, log: Lo
   } catch (error) {
     log.error({ err: error }, `${what}: could not be ended`)
   }
-}
-
-function localAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses)
-  return all.filter(({ family }) => family === 'IPv4').map(({ address }) => address)
 }
 
 function portOf(app: FastifyInstance): number {

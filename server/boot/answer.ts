@@ -1,4 +1,5 @@
 // What DHCP asks of the boot decision, and what it is told. DHCP turns an answer into options and header fields.
+import { type Address } from '../net/address.ts'
 import { type Ipv4 } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
 import { type Client } from './model.ts'
@@ -20,12 +21,16 @@ export interface PxelinuxOptions {
   readonly rebootTimeSeconds: number
 }
 
-export type BootAnswer =
+/** `Server`: what an address of ours is in the family that asks. */
+export type BootAnswer<Server extends Address = Ipv4> =
   | {
       readonly kind: 'boot'
-      /** A TFTP name, or a URL for stages `http-boot` and `ipxe`; empty for U-Boot and a Raspberry Pi, which know what to ask for. */
+      /**
+       * A TFTP name, or a URL for stages `http-boot` and `ipxe` and over IPv6; empty for U-Boot and a Raspberry Pi, which
+       * know what to ask for.
+       */
       readonly bootfile: string
-      readonly nextServer: Ipv4
+      readonly nextServer: Server
       /** The client is UEFI HTTP boot and wants option 60 = `HTTPClient`. */
       readonly httpClient: boolean
       /** The whole kernel command line, for option 224. */
@@ -45,13 +50,13 @@ export type BootAnswer =
       readonly dhcpOptions: ReadonlyMap<number, Uint8Array>
     }
 
-export interface BootAnswers {
+export interface BootAnswers<Server extends Address = Ipv4> {
   /** The group's and the host's raw options, by code. Asking begins no boot. */
   dhcpOptions(mac: Mac | undefined): ReadonlyMap<number, Uint8Array>
   /**
    * What this client boots, told by the server at `server`.
    *
-   * @param network undefined in proxy mode, where the address is somebody else's to give
+   * @param network undefined where the address is somebody else's to give (proxy mode), or is IPv6
    */
-  answer(client: Client, server: Ipv4, network: NetworkFacts | undefined): BootAnswer
+  answer(client: Client, server: Server, network: NetworkFacts | undefined): BootAnswer<Server>
 }

@@ -1,6 +1,8 @@
 // The journal of boots: which boot a packet belongs to, which version it is pinned to, and how far it got.
 import { type Clock, type Timer } from '../clock.ts'
+import { type Address } from '../net/address.ts'
 import { type Ipv4 } from '../net/ipv4.ts'
+import { type Ipv6 } from '../net/ipv6.ts'
 import { bootif, type Mac } from '../net/mac.ts'
 import { type BootAnswer, type BootAnswers, type NetworkFacts } from './answer.ts'
 import { MalformedCheckIn, parseCheckIn } from './checkin.ts'
@@ -30,6 +32,7 @@ import {
   observe,
   open,
   opensBoot,
+  type Progress,
   resume,
   type SilenceLimits,
   silence,
@@ -52,7 +55,11 @@ export interface BootsDeps extends BootFacts {
   readonly httpPort: number
   /** The DHCP option that carries the whole kernel command line. */
   readonly kernelArgumentsOption: number
+  /** Our IPv4 address on the same card: for the initramfs, which speaks IPv4 whatever its loader spoke. */
+  readonly ipv4Beside?: (server: Ipv6) => Ipv4 | undefined
   readonly silence?: SilenceLimits
+  /** After each step of a boot, also one that is no event; `before` is undefined when the boot has just begun. */
+  readonly onAdvance?: (before: Progress | undefined, after: Progress) => void
   /** How many machines are remembered. */
   readonly machines?: number
 }
@@ -63,14 +70,14 @@ export interface ScriptRequest {
   readonly arch: Arch
   readonly stage: Stage
   readonly uuid: string | undefined
-  readonly address: Ipv4 | undefined
+  readonly address: Address | undefined
   /** The address of ours that was asked. */
-  readonly server: Ipv4
+  readonly server: Address
 }
 
 export type BootListener = (event: BootEvent, boot: Boot) => void
 
-export class Boots implements BootAnswers {
+export class Boots implements BootAnswers, BootAnswers<Ipv6> {
   readonly #deps: BootsDeps
   readonly #silence: SilenceLimits
   readonly #roster: Roster
@@ -112,12 +119,21 @@ export class Boots implements BootAnswers {
       .map((boot) => boot.id)
   }
 
-  macOf(address: Ipv4): Mac | undefined {
+  /** How many machines are in which state of their latest boot. */
+  states(): Record<Exclude<Boot['state'], 'ended'>, number> {
+    const states = { booting: 0, running: 0, failed: 0 }
+    for (const { progress } of this.#roster.entries()) {
+      if (progress.boot.state !== 'ended') states[progress.boot.state] += 1
+    }
+    return states
+  }
+
+  macOf(address: Address): Mac | undefined {
     return this.#roster.macOf(address)
   }
 
   /** A lease that the DHCP server knows of: for a server that has just started. */
-  learn(mac: Mac, address: Ipv4): void {
+  learn(mac: Mac, address: Address): void {
     this.#roster.learn(mac, address)
   }
 
@@ -135,7 +151,7 @@ export class Boots implements BootAnswers {
   }
 
   /** Where iPXE finds its script. */
-  scriptUrl(server: Ipv4): string {
+  scriptUrl(server: Address): string {
     return `${origin('http', server, this.#deps.httpPort)}/${IPXE_SCRIPT}`
   }
 
@@ -143,7 +159,11 @@ export class Boots implements BootAnswers {
     return rawOptions(select({ mac }, this.#deps.inventory, this.#deps.rules))
   }
 
-  answer(client: Client, server: Ipv4, network: NetworkFacts | undefined): BootAnswer {
+  answer<Server extends Address>(
+    client: Client,
+    server: Server,
+    network: NetworkFacts | undefined
+  ): BootAnswer<Server> {
     const plan = planFor(client, this.#deps)
     const dhcpOptions = rawOptions(plan)
     const { mac } = client
@@ -153,7 +173,7 @@ export class Boots implements BootAnswers {
       return { kind: 'none', dhcpOptions }
     }
     const entry = this.#opened(client.stage === 'ipxe' ? 'ipxe-dhcp' : 'dhcp', { ...client, mac })
-    entry.network = network
+    if (typeof server === 'number') entry.network = network
     const bootfile = this.#bootfile(client, plan, server)
     if (bootfile === undefined) {
       if (plan.kind === 'refused') this.#note(entry, refusal('loader', plan.message))
@@ -266,7 +286,7 @@ export class Boots implements BootAnswers {
     }
   }
 
-  #opened(step: OpeningStep, client: { mac: Mac; arch: Arch; address: Ipv4 | undefined }): Entry {
+  #opened(step: OpeningStep, client: { mac: Mac; arch: Arch; address: Address | undefined }): Entry {
     const { mac, arch, address } = client
     const now = this.#deps.clock.now()
     const former = this.#roster.ofMac(mac)
@@ -292,6 +312,7 @@ export class Boots implements BootAnswers {
     // What DHCP said of the address stays true when the machine comes back without asking DHCP of ours again.
     const entry = entryOf(open(boot, step), former?.network)
     this.#roster.add(entry)
+    this.#deps.onAdvance?.(undefined, entry.progress)
     return entry
   }
 
@@ -306,7 +327,7 @@ export class Boots implements BootAnswers {
   }
 
   /** From the first time on, the boot keeps this version and its arguments, whatever a channel does. */
-  #pin(entry: Entry, plan: ImagePlan, server: Ipv4): { text: string; words: readonly string[]; rootPath: string } {
+  #pin(entry: Entry, plan: ImagePlan, server: Address): { text: string; words: readonly string[]; rootPath: string } {
     const pinned = entry.plan ?? plan
     if (entry.plan === undefined) {
       entry.plan = plan
@@ -322,7 +343,7 @@ export class Boots implements BootAnswers {
       mac,
       address,
       network: entry.network,
-      server,
+      server: typeof server === 'string' ? (this.#deps.ipv4Beside?.(server) ?? server) : server,
       httpPort: this.#deps.httpPort
     }
     const words = kernelWords(facts)
@@ -330,21 +351,23 @@ export class Boots implements BootAnswers {
   }
 
   /** For an initramfs or a system that asks by DHCP: the line of the boot that it is part of. */
-  #lineUnderWay(mac: Mac | undefined, server: Ipv4) {
+  #lineUnderWay(mac: Mac | undefined, server: Address) {
     const entry = mac === undefined ? undefined : this.#roster.ofMac(mac)
     if (entry?.plan === undefined || entry.progress.boot.state !== 'booting') return { kind: 'none' as const }
     const line = this.#pin(entry, entry.plan, server)
     return { kind: 'none' as const, kernelArguments: line.text, rootPath: line.rootPath }
   }
 
-  #bootfile({ arch, stage }: Client, plan: BootPlan, server: Ipv4): string | undefined {
+  #bootfile({ arch, stage }: Client, plan: BootPlan, server: Address): string | undefined {
     if (stage === 'ipxe' && plan.loader === 'ipxe') return this.scriptUrl(server)
     // It names its files itself, and would not show a refusal.
     if (plan.loader === 'raspberry-pi') return plan.kind === 'image' ? '' : undefined
     const file = loaderFile(arch, plan.loader)
     if (file === OWN_FIRMWARE) return file
     if (file === undefined || !this.#deps.loaders.has(file)) return undefined
-    return stage === 'http-boot' ? `${origin('http', server, this.#deps.httpPort)}/${file}` : file
+    if (stage === 'http-boot') return `${origin('http', server, this.#deps.httpPort)}/${file}`
+    // DHCPv6 has no next-server: PXE firmware is told a URL as well (RFC 5970 §3.1).
+    return typeof server === 'string' ? `${origin('tftp', server, this.#deps.httpPort)}/${file}` : file
   }
 
   /** A script shows which loader asks, not on which machine: DHCP knows better. */
@@ -363,7 +386,7 @@ export class Boots implements BootAnswers {
     return typeof found === 'string' ? undefined : found
   }
 
-  #note(entry: Entry, seen: Observation, address?: Ipv4): void {
+  #note(entry: Entry, seen: Observation, address?: Address): void {
     const now = this.#deps.clock.now()
     if (address !== undefined) setAddress(entry, address)
     this.#roster.touch(entry)
@@ -371,7 +394,9 @@ export class Boots implements BootAnswers {
   }
 
   #apply(entry: Entry, { progress, event }: Advance): void {
+    const before = entry.progress
     entry.progress = progress
+    this.#deps.onAdvance?.(before, progress)
     if (event === undefined) return
     // Where the bytes are is news for those who watch, and nothing to keep.
     if (event.outcome !== 'progress') this.#deps.store.save(progress.boot, event)
@@ -400,7 +425,7 @@ export class Boots implements BootAnswers {
   }
 }
 
-function setAddress(entry: Entry, address: Ipv4): void {
+function setAddress(entry: Entry, address: Address): void {
   const { progress } = entry
   if (progress.boot.address !== address) entry.progress = { ...progress, boot: { ...progress.boot, address } }
 }

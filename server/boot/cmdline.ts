@@ -1,5 +1,6 @@
 // The kernel command line: what the initramfs of BOOT=overlay reads, and then the plan's own arguments.
 // No secret travels here: every user of the booted system can read /proc/cmdline.
+import { type Address, urlHost } from '../net/address.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { bootif, type Mac } from '../net/mac.ts'
 import { type NetworkFacts } from './answer.ts'
@@ -17,18 +18,18 @@ export interface LineFacts {
   readonly bootId: string
   readonly mac: Mac
   /** The address that the client has or is being given. */
-  readonly address: Ipv4 | undefined
+  readonly address: Address | undefined
   /** Undefined where another DHCP server gives the address. */
   readonly network: NetworkFacts | undefined
   /** The address of ours that the client talks to. */
-  readonly server: Ipv4
+  readonly server: Address
   readonly httpPort: number
 }
 
-/** `http://192.168.77.1:8080`, without the port where it is the usual one. */
-export function origin(transport: Transport, server: Ipv4, httpPort: number): string {
+/** `http://192.168.77.1:8080` or `http://[fd00:77::1]:8080`, without the port where it is the usual one. */
+export function origin(transport: Transport, server: Address, httpPort: number): string {
   const port = transport === 'http' && httpPort !== HTTP_PORT ? `:${httpPort}` : ''
-  return `${transport}://${formatIpv4(server)}${port}`
+  return `${transport}://${urlHost(server)}${port}`
 }
 
 export function layersUrl({ plan, server, httpPort, bootId }: LineFacts): string {
@@ -83,7 +84,8 @@ export function kernelLine(words: readonly string[]): string {
 // Kernel's nfsroot.rst: client, server, gateway, netmask, host name, device, autoconf, two name servers, NTP server.
 // The device stays empty because BOOTIF names it.
 function ipArgument({ address, network, server }: LineFacts, omitted: Omitted): string {
-  if (address === undefined || network === undefined) return 'dhcp'
+  // The initramfs speaks IPv4: a machine that was loaded over IPv6 asks for its IPv4 address itself.
+  if (typeof address !== 'number' || typeof server !== 'number' || network === undefined) return 'dhcp'
   const [dns0, dns1] = network.dns
   const fields = [
     dotted(address),

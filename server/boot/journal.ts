@@ -1,5 +1,5 @@
 // What the journal of boots hears from the protocols, and what it asks of the database.
-import { type Ipv4 } from '../net/ipv4.ts'
+import { type Address } from '../net/address.ts'
 import { type Mac } from '../net/mac.ts'
 import { type Arch, type Boot, type BootEvent, type Stage } from './model.ts'
 
@@ -7,7 +7,7 @@ import { type Arch, type Boot, type BootEvent, type Stage } from './model.ts'
 export interface DhcpEvent {
   readonly kind: 'offer' | 'ack' | 'nak' | 'proxy-offer' | 'decline' | 'release' | 'pool-empty' | 'dropped'
   readonly mac: Mac | undefined
-  readonly address: Ipv4 | undefined
+  readonly address: Address | undefined
   readonly stage: Stage
   readonly arch: Arch
   /** SMBIOS UUID, lower case with hyphens. */

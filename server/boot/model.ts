@@ -1,4 +1,5 @@
 // The nouns of a boot. Every protocol speaks of a machine in these terms, and planFor (plan.ts) alone decides with them.
+import { type Address } from '../net/address.ts'
 import { type Ipv4 } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
 
@@ -34,7 +35,7 @@ export type Transport = (typeof TRANSPORTS)[number]
 export interface Client {
   readonly mac: Mac | undefined
   /** The address that it has or is being given. */
-  readonly address: Ipv4 | undefined
+  readonly address: Address | undefined
   readonly arch: Arch
   readonly stage: Stage
   /** SMBIOS UUID (option 97), lower case with hyphens. */
@@ -158,7 +159,7 @@ export interface Images {
 export interface Boot {
   readonly id: string
   readonly mac: Mac
-  readonly address: Ipv4 | undefined
+  readonly address: Address | undefined
   readonly host: string | undefined
   readonly arch: Arch
   /** `booting` until the system checks in, `running` until the machine boots again or lets go of its lease. */
@@ -223,9 +224,9 @@ export interface ResourceRequest {
   /** From an HTTP query string; TFTP has none. */
   readonly query: Readonly<Record<string, string>>
   readonly via: Transport
-  readonly client: Ipv4 | undefined
+  readonly client: Address | undefined
   /** The address of ours that was asked: later URLs name it. */
-  readonly server: Ipv4 | undefined
+  readonly server: Address | undefined
 }
 
 /** Undefined: there is no such name. Rejections are our own failures (a broken disk), never an absence. */
@@ -235,7 +236,7 @@ export type Resolve = (request: ResourceRequest) => Promise<Resource | undefined
 export interface TransferReport {
   readonly name: string
   readonly via: Transport
-  readonly client: Ipv4 | undefined
+  readonly client: Address | undefined
   readonly outcome: 'started' | 'progress' | 'ok' | 'failed'
   readonly doneBytes: number
   readonly totalBytes: number

@@ -1,5 +1,5 @@
 // The closed set of names that TFTP and HTTP serve. A name is looked up, never joined to a path.
-import { type Ipv4 } from '../net/ipv4.ts'
+import { type Address } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
 import { type Boots } from './boots.ts'
 import { IPXE_SCRIPT } from './loader.ts'
@@ -207,14 +207,14 @@ function macOfClient({ boots }: ResolverDeps, { client }: ResourceRequest): Mac 
 /** A UUID, `default`, or the beginning of the asker's own address in hex. */
 function namesAsker(key: string, { client }: ResourceRequest): boolean {
   if (key === 'default' || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) return true
-  return client !== undefined && /^[0-9A-F]{1,7}$/i.test(key) && hexOf(client).startsWith(key.toUpperCase())
+  return typeof client === 'number' && /^[0-9A-F]{1,7}$/i.test(key) && hexOf(client).startsWith(key.toUpperCase())
 }
 
-function hexOf(address: Ipv4): string {
+function hexOf(address: number): string {
   return address.toString(16).toUpperCase().padStart(8, '0')
 }
 
-function serverOf({ server }: ResourceRequest): Ipv4 {
+function serverOf({ server }: ResourceRequest): Address {
   if (server === undefined) throw new ServerAddressUnknown()
   return server
 }

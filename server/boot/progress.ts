@@ -5,6 +5,8 @@ export interface Progress {
   readonly boot: Boot
   /** The furthest step so far. */
   readonly reached: Step
+  /** ms since 1970: when it was. */
+  readonly reachedAt: number
   /** ms since 1970: when this machine was last heard of in this boot. */
   readonly heardAt: number
   readonly lastEvent: BootEvent | undefined
@@ -56,23 +58,24 @@ function lastRepeatable({ boot }: Progress, step: OpeningStep): Step {
 }
 
 export function open(boot: Boot, step: OpeningStep): Progress {
-  return { boot, reached: step, heardAt: boot.startedAt, lastEvent: undefined }
+  return { boot, reached: step, reachedAt: boot.startedAt, heardAt: boot.startedAt, lastEvent: undefined }
 }
 
 /** What is known of a boot that another run of this server began. */
 export function resume(boot: Boot): Progress {
   const reached = boot.state === 'running' ? 'up' : boot.version === undefined ? 'dhcp' : 'script'
-  return { boot, reached, heardAt: boot.updatedAt, lastEvent: undefined }
+  return { boot, reached, reachedAt: boot.updatedAt, heardAt: boot.updatedAt, lastEvent: undefined }
 }
 
 export function observe(progress: Progress, seen: Observation, now: number): Advance {
   const { boot } = progress
   const reached = order(seen.step) > order(progress.reached) ? seen.step : progress.reached
+  const reachedAt = reached === progress.reached ? progress.reachedAt : now
   const event = eventOf(boot, seen, now)
   const repeated = isRepeat(progress.lastEvent, event)
   const next = { ...boot, state: stateAfter(boot, seen), updatedAt: now }
   return {
-    progress: { boot: next, reached, heardAt: now, lastEvent: repeated ? progress.lastEvent : event },
+    progress: { boot: next, reached, reachedAt, heardAt: now, lastEvent: repeated ? progress.lastEvent : event },
     event: repeated ? undefined : event
   }
 }

@@ -1,5 +1,5 @@
 // Who is booting: the latest boot of every machine, found by MAC, by address and by boot id.
-import { type Ipv4 } from '../net/ipv4.ts'
+import { type Address } from '../net/address.ts'
 import { type Mac } from '../net/mac.ts'
 import { type NetworkFacts } from './answer.ts'
 import { type ImagePlan, type Version } from './model.ts'
@@ -29,8 +29,9 @@ export class Roster {
   /** In the order in which the machines were last heard of. */
   readonly #byMac = new Map<Mac, Entry>()
   readonly #byId = new Map<string, Entry>()
-  readonly #macByAddress = new Map<Ipv4, Mac>()
-  readonly #addressByMac = new Map<Mac, Ipv4>()
+  readonly #macByAddress = new Map<Address, Mac>()
+  /** One of each family: a machine may boot over both. */
+  readonly #addressByMac = { number: new Map<Mac, Address>(), string: new Map<Mac, Address>() }
 
   constructor(limit: number) {
     this.#limit = limit
@@ -52,27 +53,24 @@ export class Roster {
     return this.#byId.get(id)
   }
 
-  ofAddress(address: Ipv4): Entry | undefined {
+  ofAddress(address: Address): Entry | undefined {
     const mac = this.#macByAddress.get(address)
     return mac === undefined ? undefined : this.#byMac.get(mac)
   }
 
-  macOf(address: Ipv4): Mac | undefined {
+  macOf(address: Address): Mac | undefined {
     return this.#macByAddress.get(address)
   }
 
-  addressOf(mac: Mac): Ipv4 | undefined {
-    return this.#addressByMac.get(mac)
-  }
-
-  /** The machine has this address now, and no other machine has it. */
-  learn(mac: Mac, address: Ipv4): void {
+  /** The machine has this address now, no other one of its family, and no other machine has it. */
+  learn(mac: Mac, address: Address): void {
+    const addressByMac = this.#addressesLike(address)
     const formerMac = this.#macByAddress.get(address)
-    if (formerMac !== undefined) this.#addressByMac.delete(formerMac)
-    const formerAddress = this.#addressByMac.get(mac)
+    if (formerMac !== undefined) addressByMac.delete(formerMac)
+    const formerAddress = addressByMac.get(mac)
     if (formerAddress !== undefined) this.#macByAddress.delete(formerAddress)
     this.#macByAddress.set(address, mac)
-    this.#addressByMac.set(mac, address)
+    addressByMac.set(mac, address)
     while (this.#macByAddress.size > this.#limit) this.#forgetOldestAddress()
   }
 
@@ -109,6 +107,10 @@ export class Roster {
     if (oldest === undefined) return
     const [address, mac] = oldest
     this.#macByAddress.delete(address)
-    this.#addressByMac.delete(mac)
+    this.#addressesLike(address).delete(mac)
+  }
+
+  #addressesLike(address: Address): Map<Mac, Address> {
+    return typeof address === 'number' ? this.#addressByMac.number : this.#addressByMac.string
   }
 }

@@ -50,7 +50,10 @@ function add(context: Context): Command {
     .description('make a token; its secret is printed once, and kept nowhere')
     .argument('<name>', 'who or what it is for')
     .addOption(new Option('--scope <scope>', 'what it allows').choices(SCOPES).default('read'))
-    .addHelpText('after', examples('token add ci --scope publish', 'token add dashboard > dashboard.token'))
+    .addHelpText(
+      'after',
+      examples('token add ci --scope publish', 'token add prometheus --scope metrics > rootcast.token')
+    )
     .action(async (name: string, options: ApiOptions & { readonly scope: string }) => {
       const client = await connect(options, context)
       const made = await client.post('/tokens', { name, scope: options.scope }, CreatedTokenSchema)

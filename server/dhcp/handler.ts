@@ -2,11 +2,11 @@
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { type Client } from '../boot/model.ts'
-import { contains, formatIpv4, formatSubnet, type Ipv4 } from '../net/ipv4.ts'
+import { contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from '../net/ipv4.ts'
 import { type BootFields, bootFields } from './boot-options.ts'
 import { destinationOf, type Endpoint, informDestination } from './destination.ts'
 import { asksFor, type Facts, factsOf } from './facts.ts'
-import { type Claimant, type Lease, SubnetLeases } from './leases.ts'
+import { type Claimant, type Lease, SubnetLeases, type Usage } from './leases.ts'
 import { subnetFor } from './overrides.ts'
 import { type DhcpPacket } from './packet.ts'
 import { MESSAGE_TYPE } from './registry.ts'
@@ -35,6 +35,10 @@ export interface Outcome {
   readonly reply: Reply | undefined
   /** Undefined when there is nothing to tell: the packet was for another server. */
   readonly event: DhcpEvent | undefined
+}
+
+export interface SubnetUsage extends Usage {
+  readonly subnet: Subnet
 }
 
 export interface DhcpHandlerDeps {
@@ -81,6 +85,11 @@ export class DhcpHandler {
   /** Once, before the first packet. */
   restore(leases: readonly Lease[], now: number): void {
     for (const subnet of this.#subnets) subnet.leases.restore(leases, now)
+  }
+
+  /** How full each subnet is. */
+  usage(): readonly SubnetUsage[] {
+    return this.#subnets.map(({ subnet, leases }) => ({ subnet, ...leases.usage() }))
   }
 
   /** Our own addresses are never a client's. */

@@ -40,6 +40,15 @@ export interface Claimant {
   readonly leaseSeconds?: number | undefined
 }
 
+/** How many addresses. */
+export interface Usage {
+  /** In the pools; what is taken may lie outside of them, as reservations do. */
+  readonly size: number
+  readonly offered: number
+  readonly bound: number
+  readonly declined: number
+}
+
 interface Holding extends Queued<Holding> {
   readonly address: Ipv4
   /** Its present holder, or the last one, for whom it is kept as long as nobody else needs it. */
@@ -171,8 +180,8 @@ export class SubnetLeases {
     return this.#lease(who, address, 'released', now, now)
   }
 
-  /** For metrics and the doctor; expired offers and leases count as free only after the next packet. */
-  usage(): { readonly size: number; readonly offered: number; readonly bound: number; readonly declined: number } {
+  /** Expired offers and leases count as free only after the next packet. */
+  usage(): Usage {
     const usage = { size: this.#space.size, offered: 0, bound: 0, declined: 0 }
     for (const { state } of this.#holdings.values()) if (state !== 'free') usage[state] += 1
     return usage

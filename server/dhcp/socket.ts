@@ -15,7 +15,7 @@ import { listenError, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
 import { factsOf } from './facts.ts'
-import { type Arrival, DhcpHandler, type Outcome, type Reply } from './handler.ts'
+import { type Arrival, DhcpHandler, type Outcome, type Reply, type SubnetUsage } from './handler.ts'
 import { LeaseWriter } from './lease-writer.ts'
 import { type LeaseStore } from './leases.ts'
 import { type DhcpPacket, decodeDhcp } from './packet.ts'
@@ -31,6 +31,8 @@ export interface DhcpServerOptions {
   readonly leases: LeaseStore | undefined
   /** After the reply has left; what it throws is logged and goes no further. */
   onEvent(event: DhcpEvent): void
+  /** The seconds from a packet to its answer, the lease on disk in between. */
+  readonly onAnswered?: ((seconds: number) => void) | undefined
   readonly clock: Clock
   readonly log: Log
   /** The cards are served as they come and go. */
@@ -48,7 +50,9 @@ export interface DhcpServerOptions {
 /** Packets since the start. */
 export interface DhcpCounts {
   received: number
+  receivedBytes: number
   sent: number
+  sentBytes: number
   malformed: number
   /** Waiting ACKs had reached their limit. */
   overloaded: number
@@ -63,6 +67,7 @@ export interface DhcpServer {
   /** The cards that are served now. */
   readonly links: readonly Link[]
   counts(): Readonly<DhcpCounts>
+  usage(): readonly SubnetUsage[]
   /** An administrator takes a lease away. False when nobody has it, or when that could not be saved. */
   revoke(address: Ipv4): Promise<boolean>
   /** Answers what came in, then closes. */
@@ -101,7 +106,9 @@ class Server implements DhcpServer {
   #stopFollowing: (() => void) | undefined
   readonly #counts: DhcpCounts = {
     received: 0,
+    receivedBytes: 0,
     sent: 0,
+    sentBytes: 0,
     malformed: 0,
     overloaded: 0,
     unsaved: 0,
@@ -155,6 +162,10 @@ class Server implements DhcpServer {
 
   counts(): Readonly<DhcpCounts> {
     return { ...this.#counts }
+  }
+
+  usage(): readonly SubnetUsage[] {
+    return this.#handler.usage()
   }
 
   async revoke(address: Ipv4): Promise<boolean> {
@@ -233,11 +244,13 @@ class Server implements DhcpServer {
   /** Never throws: a datagram can only be answered, counted or dropped. */
   #receive(datagram: Buffer, arrival: Arrival, sender: Sender): void {
     if (!this.#receiving) return
+    const receivedAt = this.#options.clock.monotonic()
     this.#counts.received += 1
+    this.#counts.receivedBytes += datagram.length
     try {
       const packet = decodeDhcp(datagram)
       if (this.#isOverloaded(packet)) return
-      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender)
+      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender, receivedAt)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
@@ -264,9 +277,13 @@ class Server implements DhcpServer {
     return true
   }
 
-  #perform({ lease, reply, event }: Outcome, link: Link, sender: Sender): void {
+  #perform({ lease, reply, event }: Outcome, link: Link, sender: Sender, receivedAt: number): void {
+    const { clock, onAnswered } = this.#options
     const answer = (): void => {
-      if (reply) this.#send(sender, reply)
+      if (reply) {
+        this.#send(sender, reply)
+        onAnswered?.((clock.monotonic() - receivedAt) / 1000)
+      }
       if (event?.kind === 'ack' && event.stage === 'ipxe' && event.mac) this.#advertiser?.dismiss(link.name, event.mac)
       if (event) this.#tell(event)
     }
@@ -278,8 +295,13 @@ class Server implements DhcpServer {
   #send({ sockets, asked }: Sender, { bytes, to, from }: Reply): void {
     sockets.send(bytes, to, asked ?? from, (error) => {
       if (error) this.#sendFailed(error)
-      else this.#counts.sent += 1
+      else this.#sent(bytes.length)
     })
+  }
+
+  #sent(bytes: number): void {
+    this.#counts.sent += 1
+    this.#counts.sentBytes += bytes
   }
 
   #sendFailed(error: unknown): void {

@@ -14,6 +14,7 @@ import { type HealthDeps, healthRoutes } from './routes/health.ts'
 import { type HostsDeps, hostRoutes } from './routes/hosts.ts'
 import { type ImagesDeps, imageRoutes } from './routes/images.ts'
 import { type LeasesDeps, leaseRoutes } from './routes/leases.ts'
+import { type MetricsDeps, metricsRoutes } from './routes/metrics.ts'
 import { type TokensDeps, tokenRoutes } from './routes/tokens.ts'
 import { type VersionsDeps, versionRoutes } from './routes/versions.ts'
 import { guard, type TokenVerifier } from './token.ts'
@@ -29,6 +30,7 @@ export type AdminDeps = AuditDeps &
   HostsDeps &
   ImagesDeps &
   LeasesDeps &
+  MetricsDeps &
   TokensDeps &
   VersionsDeps & {
     readonly tokens: TokenVerifier
@@ -63,6 +65,10 @@ export function buildAdminApp(deps: AdminDeps): FastifyInstance {
   app.register(swagger, { openapi: OPENAPI })
   app.register(swaggerUi, { routePrefix: '/documentation' })
   app.register(healthRoutes, deps)
+  app.register(async (scraped) => {
+    guard(scraped, deps.tokens)
+    scraped.register(metricsRoutes, deps)
+  })
   app.register(async (api) => addGuardedRoutes(api, deps), { prefix: '/api/v1' })
   return app
 }

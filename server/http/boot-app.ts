@@ -13,7 +13,8 @@ import { CHECKIN_LENGTH } from '../boot/checkin.ts'
 import { IPXE_SCRIPT } from '../boot/loader.ts'
 import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
 import { type Clock } from '../clock.ts'
-import { type Ipv4, parseIpv4 } from '../net/ipv4.ts'
+import { type Address, parseAddress } from '../net/address.ts'
+import { countRequests, type HttpCounters } from './counters.ts'
 import { planResponse, type ResponsePlan } from './response-plan.ts'
 import { type Delivery, deliver, representationOf } from './serve-file.ts'
 
@@ -24,6 +25,10 @@ export interface BootAppDeps {
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   readonly limits?: BootAppLimits
+  /** Where requests are counted. */
+  readonly counters: HttpCounters
+  /** The seconds from a request's headers to the end of its answer. */
+  readonly onAnswered?: (seconds: number) => void
 }
 
 export interface BootAppLimits {
@@ -57,6 +62,7 @@ export function buildBootApp(deps: BootAppDeps): FastifyInstance {
     frameworkErrors: (_error, _request, reply) => plain(reply, 400, 'bad request')
   })
   app.server.maxConnections = CONNECTIONS
+  countRequests(app.server, deps)
   app.setNotFoundHandler((_request, reply) => plain(reply, 404, 'not found'))
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply))
   // Busybox's wget and curl call a body what they like; it is plain text here.
@@ -89,7 +95,7 @@ export function buildBootApp(deps: BootAppDeps): FastifyInstance {
 async function serveName(deps: BootAppDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const name = nameOf(request.url)
   const { socket } = request.raw
-  const client = ipv4Of(socket.remoteAddress)
+  const client = addressOf(socket.remoteAddress)
   const resource =
     name === undefined
       ? undefined
@@ -98,7 +104,7 @@ async function serveName(deps: BootAppDeps, request: FastifyRequest, reply: Fast
           query: queryOf(request.query),
           via: 'http',
           client,
-          server: ipv4Of(socket.localAddress)
+          server: addressOf(socket.localAddress)
         })
   if (name === undefined || resource === undefined) return plain(reply, 404, 'not found')
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
@@ -109,7 +115,7 @@ async function serveName(deps: BootAppDeps, request: FastifyRequest, reply: Fast
 
 interface Transfer {
   readonly name: string
-  readonly client: Ipv4 | undefined
+  readonly client: Address | undefined
   readonly resource: Resource
   readonly plan: ResponsePlan
 }
@@ -117,8 +123,11 @@ interface Transfer {
 async function send(deps: BootAppDeps, transfer: Transfer, reply: FastifyReply): Promise<void> {
   const { resource, plan } = transfer
   const startedAt = deps.clock.monotonic()
+  let countedBytes = 0
   const tell = (outcome: TransferReport['outcome'], sentBytes: number, reason?: string) => {
     if (plan.start === plan.end) return
+    deps.counters.sentBytes += sentBytes - countedBytes
+    countedBytes = sentBytes
     deps.report({
       name: transfer.name,
       via: 'http',
@@ -126,7 +135,7 @@ async function send(deps: BootAppDeps, transfer: Transfer, reply: FastifyReply):
       outcome,
       doneBytes: plan.start + sentBytes,
       totalBytes: resource.kind === 'file' ? resource.sizeBytes : resource.body.length,
-      durationMs: Math.round(deps.clock.monotonic() - startedAt),
+      durationMs: deps.clock.monotonic() - startedAt,
       reason
     })
   }
@@ -178,8 +187,8 @@ function queryOf(query: unknown): Readonly<Record<string, string>> {
   )
 }
 
-function ipv4Of(address: string | undefined): Ipv4 | undefined {
-  return address === undefined ? undefined : parseIpv4(address.replace(/^::ffff:/, ''))
+function addressOf(address: string | undefined): Address | undefined {
+  return address === undefined ? undefined : parseAddress(address)
 }
 
 /** RFC 9112 §3.2.2: a server must accept the whole URL as a request's target. */

@@ -48,6 +48,7 @@ export const MacAddress = text(
 )
 const OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
 export const Ipv4Address = text(`^${OCTET}(\\.${OCTET}){3}$`, 'must be an IPv4 address like 10.0.0.12')
+const IpAddress = Type.Union([Ipv4Address, Type.String({ format: 'ipv6' })], { description: 'IPv4 or IPv6' })
 export const KernelArgument = text(
   '^[!-~]([ -~]{0,1022}[!-~])?$',
   'must be one kernel argument: up to 1024 printable ASCII characters, no space first or last'
@@ -126,7 +127,7 @@ export const ImageSchema = Type.Object({
 export const BootSchema = Type.Object({
   id: Type.String(),
   mac: MacAddress,
-  address: Type.Optional(Ipv4Address),
+  address: Type.Optional(IpAddress),
   host: Type.Optional(Type.String()),
   arch: Type.String(),
   state: Type.Enum(['booting', 'running', 'failed', 'ended']),

@@ -45,7 +45,7 @@ export class SerialConsole {
   /** The beginning of a control sequence whose end has not come yet. */
   #cut = ''
   #mark = 0
-  /** Why nothing more will be said. */
+  readonly #end = Promise.withResolvers<string>()
   #ended: string | undefined
 
   constructor(options: ConsoleOptions) {
@@ -54,6 +54,11 @@ export class SerialConsole {
     options.output.on('data', (chunk: string) => this.#hear(chunk))
     options.output.on('close', () => this.end('the machine went off'))
     options.input.on('error', () => this.end('the machine went off')) // EPIPE
+  }
+
+  /** Resolves with why nothing more will be said. */
+  get ended(): Promise<string> {
+    return this.#end.promise
   }
 
   /** All that was said so far, without control sequences and carriage returns. */
@@ -88,6 +93,7 @@ export class SerialConsole {
   /** Nothing more is to be expected: whoever waits is told `why`. */
   end(why: string): void {
     this.#ended ??= why
+    this.#end.resolve(why)
     this.#serve()
   }
 

@@ -6,7 +6,7 @@ import { type Clock } from '../clock.ts'
 import { formatBytes } from '../units.ts'
 import { Display } from './display.ts'
 import { makeLabLayer } from './layer.ts'
-import { type Machine } from './machine.ts'
+import { type Machine, MachineOff } from './machine.ts'
 import { SCRATCH } from './namespace.ts'
 import { type Deadlines } from './patience.ts'
 import { type LabPlan } from './plan.ts'
@@ -53,7 +53,8 @@ export async function tellStory(
     poweredOnAt.set(machine.mac, on)
     display.line(`   0.0 s  ${machine.name}  power on: ${plan.firmware}, ${plan.memoryMib} MB, no disk`)
     await machine.powerOn()
-    await rig.boots.until(machine.mac, 'up', stage.deadlines.bootMs, from)
+    const failed = machine.console.ended.then((why) => Promise.reject(new MachineOff(`${machine.name}: ${why}`)))
+    await Promise.race([rig.boots.until(machine.mac, 'up', stage.deadlines.bootMs, from), failed])
     const shell = await Shell.open(machine.console, stage.deadlines)
     const seconds = ((stage.clock.now() - on) / 1000).toFixed(1)
     display.line(`${seconds.padStart(6)} s  ${machine.name}  login prompt reached`)

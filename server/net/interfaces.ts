@@ -1,6 +1,9 @@
 // What the kernel says of the network cards.
 import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { type Ipv4, parseIpv4 } from './ipv4.ts'
+import { type Ipv6, parseIpv6 } from './ipv6.ts'
 
 export interface NetworkInterface {
   readonly name: string
@@ -33,12 +36,6 @@ export function linkedInterfaces(): readonly NetworkInterface[] {
   })
 }
 
-/** The MTU of the card that has this address; undefined when none has it or the kernel doesn't say. */
-export function mtuOf(address: string): number | undefined {
-  const name = interfaceOf(address)
-  return name === undefined ? undefined : numberFrom(`/sys/class/net/${name}/mtu`)
-}
-
 function numberFrom(file: string): number | undefined {
   try {
     const number = Number(readFileSync(file, 'utf8'))
@@ -48,21 +45,45 @@ function numberFrom(file: string): number | undefined {
   }
 }
 
-function interfaceOf(address: string): string | undefined {
-  for (const [name, addresses] of Object.entries(networkInterfaces())) {
-    if (addresses?.some((one) => one.address === address)) return name
+/** An IPv4 address of the card that has this IPv6 address; undefined where there is none. */
+export function ipv4Beside(address: Ipv6): Ipv4 | undefined {
+  const card = Object.values(networkInterfaces()).find((own) => own?.some((one) => parseIpv6(one.address) === address))
+  const beside = card?.find(({ family }) => family === 'IPv4')
+  return beside && parseIpv4(beside.address)
+}
+
+/** An address that a socket can be bound to. */
+export interface LocalAddress {
+  /** A literal; of a link-local one with its zone: `fe80::1%eth0`. */
+  readonly address: string
+  /** Of the card that has it; undefined when none does, or that is not known. */
+  readonly card: Pick<NetworkInterface, 'index' | 'mtu'> | undefined
+}
+
+/** Whether it stands for addresses that may come and go. */
+export function isWildcard(address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
+}
+
+/** `0.0.0.0` and `::` become every address of their family, for sockets that must each have one of their own. */
+export function localAddresses(
+  addresses: readonly string[],
+  cards: readonly NetworkInterface[]
+): readonly LocalAddress[] {
+  const up = cards.filter((card) => card.up).flatMap(addressesOf)
+  const every = {
+    '0.0.0.0': up.filter(({ address }) => !isIPv6(address)),
+    '::': up.filter(({ address }) => isIPv6(address))
   }
-  return undefined
-}
-
-/** `0.0.0.0` becomes every IPv4 address that the machine has now, for sockets that must each have one of their own. */
-export function localAddresses(addresses: readonly string[]): readonly string[] {
-  const all = addresses.flatMap((address) => (address === '0.0.0.0' ? everyIpv4() : [address]))
-  return [...new Set(all)]
-}
-
-function everyIpv4(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap(
-    (addresses) => addresses?.filter((one) => one.family === 'IPv4').map((one) => one.address) ?? []
+  const named = addresses.flatMap((address) =>
+    address === '0.0.0.0' || address === '::'
+      ? every[address]
+      : [up.find((own) => own.address === address) ?? { address, card: undefined }]
   )
+  return named.filter(({ address }, i) => named.findIndex((own) => own.address === address) === i)
+}
+
+function addressesOf(card: NetworkInterface): readonly LocalAddress[] {
+  const zoned = card.ipv6.map((address) => (address.startsWith('fe80:') ? `${address}%${card.name}` : address))
+  return [...card.ipv4, ...zoned].map((address) => ({ address, card }))
 }

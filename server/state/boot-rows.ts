@@ -6,7 +6,8 @@ import { type BootEventRow, type BootRow } from './tables.ts'
 export function toBootRow({ startedAt, updatedAt, address, host, image, version, ...boot }: Boot): BootRow {
   return {
     ...boot,
-    address: address ?? null,
+    address: typeof address === 'number' ? address : null,
+    address6: typeof address === 'string' ? address : null,
     host: host ?? null,
     image: image ?? null,
     version: version ?? null,
@@ -15,10 +16,19 @@ export function toBootRow({ startedAt, updatedAt, address, host, image, version,
   }
 }
 
-export function fromBootRow({ started_at, updated_at, address, host, image, version, ...row }: BootRow): Boot {
+export function fromBootRow({
+  started_at,
+  updated_at,
+  address,
+  address6,
+  host,
+  image,
+  version,
+  ...row
+}: BootRow): Boot {
   return {
     ...row,
-    address: address ?? undefined,
+    address: address ?? address6 ?? undefined,
     host: host ?? undefined,
     image: image ?? undefined,
     version: version ?? undefined,

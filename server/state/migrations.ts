@@ -10,6 +10,11 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
       await createLeases(db)
       await createBoots(db)
     }
+  },
+  '0002-ipv6': {
+    async up(db) {
+      await db.schema.alterTable('boots').addColumn('address6', 'text').execute()
+    }
   }
 }
 

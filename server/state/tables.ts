@@ -83,7 +83,10 @@ export interface LeaseRow {
 export interface BootRow {
   id: string
   mac: string
+  /** IPv4. */
   address: number | null
+  /** IPv6, where the machine boots over that. */
+  address6: string | null
   host: string | null
   arch: Boot['arch']
   state: Boot['state']

@@ -9,7 +9,7 @@ import { type TokenRow } from './tables.ts'
 import { Turns } from './turns.ts'
 
 /** Each includes the ones before it. */
-export const SCOPES = ['read', 'publish', 'admin'] as const
+export const SCOPES = ['metrics', 'read', 'publish', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
 export interface Token {

@@ -1,10 +1,13 @@
 // The TFTP server: one listening socket per local address, one connected socket per transfer, nothing but reads.
+import { isIPv6 } from 'node:net'
 import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
 import { type Clock } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
-import { localAddresses, mtuOf } from '../net/interfaces.ts'
-import { parseIpv4 } from '../net/ipv4.ts'
+import { parseAddress } from '../net/address.ts'
+import { type InterfaceWatch } from '../net/interface-watch.ts'
+import { type LocalAddress } from '../net/interfaces.ts'
+import { type Listeners, openListeners } from '../net/listeners.ts'
 import { openChannel, openListener, type Peer, type UdpListener } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
@@ -52,10 +55,14 @@ export const DEFAULT_TFTP_LIMITS: TftpLimits = {
 }
 
 export interface TftpOptions {
-  /** Local addresses, as literals; `0.0.0.0` means each that the machine has now. An answer leaves from the one that was asked: PXELINUX takes no other. */
+  /**
+   * Local addresses, as literals; `0.0.0.0` and `::` mean each that the machine has, also those that come later. An answer
+   * leaves from the one that was asked: PXELINUX takes no other.
+   */
   readonly addresses: readonly string[]
   /** 0: the kernel picks one for the first address, and the others use the same. */
   readonly port: number
+  readonly interfaces: Pick<InterfaceWatch, 'current' | 'onChange'>
   readonly resolve: Resolve
   readonly report: (report: TransferReport) => void
   readonly clock: Clock
@@ -107,11 +114,17 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   return server
 }
 
+/** Where requests come in. */
+interface Door extends UdpListener {
+  /** What travels unfragmented on its card. */
+  readonly maxBlksize: number
+}
+
 /** From the RRQ until everything it held is free again. */
 interface Transfer {
   readonly key: string
   readonly peer: Peer
-  readonly listener: UdpListener
+  readonly listener: Door
   readonly name: string
   readonly request: TftpRequest
   readonly startedAt: number
@@ -121,6 +134,8 @@ interface Transfer {
 }
 
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+/** An Ethernet's, where the card doesn't say. */
+const DEFAULT_MTU = 1500
 
 class Server implements TftpServer {
   readonly counters: TftpCounters = {
@@ -151,7 +166,7 @@ class Server implements TftpServer {
   readonly #sources: Sources
   readonly #dropLog: DropLog
   readonly #transfers = new Map<string, Transfer>()
-  #listeners: UdpListener[] = []
+  #listeners: Listeners<Door> | undefined
   #closing = false
 
   constructor(options: TftpOptions) {
@@ -163,7 +178,7 @@ class Server implements TftpServer {
   }
 
   get port(): number {
-    return this.#listeners[0]?.port ?? this.#options.port
+    return this.#listeners?.port ?? this.#options.port
   }
 
   get openFiles(): number {
@@ -171,12 +186,8 @@ class Server implements TftpServer {
   }
 
   async listen(): Promise<void> {
-    try {
-      for (const address of localAddresses(this.#options.addresses)) this.#listeners.push(await this.#listenOn(address))
-    } catch (error) {
-      await this.close()
-      throw error
-    }
+    const { addresses, port, interfaces, log } = this.#options
+    this.#listeners = await openListeners({ addresses, port, interfaces, log, open: (...at) => this.#listenOn(...at) })
   }
 
   async close(): Promise<void> {
@@ -185,19 +196,20 @@ class Server implements TftpServer {
       if (transfer.session) transfer.session.stop('shutting-down', 'server is shutting down')
       else this.#finish(transfer)
     }
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()))
+    await this.#listeners?.close()
     this.#dropLog.close()
   }
 
-  async #listenOn(address: string): Promise<UdpListener> {
+  async #listenOn({ address, card }: LocalAddress, port: number): Promise<Door> {
     const listener: UdpListener = await openListener({
       address,
-      port: this.port,
+      port,
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-      onDatagram: (datagram, peer) => this.#guarded(peer, () => this.#onDatagram(listener, datagram, peer)),
+      onDatagram: (datagram, peer) => this.#guarded(peer, () => this.#onDatagram(door, datagram, peer)),
       onError: (error) => this.#options.log.debug({ address, code: error.code }, 'tftp: the listening socket complains')
     })
-    return listener
+    const door: Door = { ...listener, maxBlksize: blksizeForMtu(card?.mtu ?? DEFAULT_MTU, isIPv6(address) ? 6 : 4) }
+    return door
   }
 
   /** A datagram must never end the process, whatever bug it finds. */
@@ -220,7 +232,7 @@ class Server implements TftpServer {
     return this.#dropLog.count(reason, address)
   }
 
-  #onDatagram(listener: UdpListener, datagram: Buffer, peer: Peer): void {
+  #onDatagram(listener: Door, datagram: Buffer, peer: Peer): void {
     const request = peer.port === 0 ? this.#drop('port-zero', peer) : this.#decode(datagram, peer)
     if (!request || this.#closing) return
     this.counters.requests++
@@ -242,7 +254,7 @@ class Server implements TftpServer {
     }
   }
 
-  #onRequest(listener: UdpListener, request: TftpRequest, peer: Peer): void {
+  #onRequest(listener: Door, request: TftpRequest, peer: Peer): void {
     const name = normaliseName(request.name)
     const refusal = refusalOf(request, name)
     if (refusal) this.#refuse(listener, peer, request, refusal)
@@ -262,7 +274,7 @@ class Server implements TftpServer {
     return false
   }
 
-  #admit(listener: UdpListener, request: TftpRequest, peer: Peer, name: string): void {
+  #admit(listener: Door, request: TftpRequest, peer: Peer, name: string): void {
     const { clock } = this.#options
     if (this.#admission.isFull) this.#crowdOut()
     const admitted = this.#admission.begin(peer.address, clock.monotonic())
@@ -292,8 +304,8 @@ class Server implements TftpServer {
       name,
       query: {},
       via: 'tftp',
-      client: parseIpv4(peer.address),
-      server: parseIpv4(listener.address)
+      client: parseAddress(peer.address),
+      server: parseAddress(listener.address)
     })
     if (transfer.over) return
     if (resource) {
@@ -343,8 +355,8 @@ class Server implements TftpServer {
     })
   }
 
-  #caps(listener: UdpListener) {
-    const blksize = this.#limits.maxBlksize ?? blksizeForMtu(mtuOf(listener.address) ?? 1500)
+  #caps(listener: Door) {
+    const blksize = this.#limits.maxBlksize ?? listener.maxBlksize
     return { blksize, windowsize: this.#limits.maxWindowsize }
   }
 
@@ -428,7 +440,7 @@ class Server implements TftpServer {
     transfer.lease?.release()
   }
 
-  #refuse(listener: UdpListener, peer: Peer, request: TftpRequest, { code, message }: Refusal): void {
+  #refuse(listener: Door, peer: Peer, request: TftpRequest, { code, message }: Refusal): void {
     this.counters.errors[code] = (this.counters.errors[code] ?? 0) + 1
     this.#options.log.debug({ client: peer.address, file: request.name, code, message }, 'tftp: refused')
     listener.sendTo(encodeError(code, message), peer)
@@ -439,11 +451,11 @@ class Server implements TftpServer {
       this.#options.report({
         name: transfer.name,
         via: 'tftp',
-        client: parseIpv4(transfer.peer.address),
+        client: parseAddress(transfer.peer.address),
         outcome,
         doneBytes,
         totalBytes: transfer.lease?.sizeBytes ?? 0,
-        durationMs: Math.round(this.#options.clock.monotonic() - transfer.startedAt),
+        durationMs: this.#options.clock.monotonic() - transfer.startedAt,
         reason
       })
     )
@@ -486,12 +498,7 @@ function isProbe(end: Extract<SessionEnd, { kind: 'failed' }>, session: Session)
   return end.reason === 'refused-by-client' && session.doneBytes === 0
 }
 
-function newTransfer(
-  listener: UdpListener,
-  request: TftpRequest,
-  peer: Peer,
-  name: string
-): Omit<Transfer, 'startedAt'> {
+function newTransfer(listener: Door, request: TftpRequest, peer: Peer, name: string): Omit<Transfer, 'startedAt'> {
   return { key: keyOf(peer), peer, listener, name, request, lease: undefined, session: undefined, over: false }
 }
 

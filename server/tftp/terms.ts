@@ -19,12 +19,12 @@ export interface Terms {
 
 const MIN_BLKSIZE = 8 // RFC 2348
 const MAX_BLKSIZE = 65464 // RFC 2348
-const IPV4_UDP_TFTP_HEADERS = 32 // 20 + 8 + 4
+const IP_UDP_TFTP_HEADERS = { 4: 32, 6: 52 } // 20 or 40, and 8 + 4
 const LARGEST_OPTION_DIGITS = 15 // more digits than a double can count is no size
 
 /** The largest block that travels unfragmented. */
-export function blksizeForMtu(mtu: number): number {
-  return Math.max(MIN_BLKSIZE, Math.min(MAX_BLKSIZE, mtu - IPV4_UDP_TFTP_HEADERS))
+export function blksizeForMtu(mtu: number, ipVersion: 4 | 6 = 4): number {
+  return Math.max(MIN_BLKSIZE, Math.min(MAX_BLKSIZE, mtu - IP_UDP_TFTP_HEADERS[ipVersion]))
 }
 
 /**

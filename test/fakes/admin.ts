@@ -12,7 +12,7 @@ import { StoredBoots } from '../../server/state/boots.ts'
 import { Channels } from '../../server/state/channels.ts'
 import { StoredInventory } from '../../server/state/inventory.ts'
 import { StoredLeases } from '../../server/state/leases.ts'
-import { type Scope, Tokens } from '../../server/state/tokens.ts'
+import { SCOPES, type Scope, Tokens } from '../../server/state/tokens.ts'
 import { FakeClock } from './clock.ts'
 import { memoryDatabase } from './database.ts'
 import { fakeVersion } from './versions.ts'
@@ -120,7 +120,7 @@ export async function adminApp(t: Test, overrides: Partial<AdminDeps> = {}) {
   const tokens = await Tokens.open(database, { clock, randomBytes })
   const journal = new StoredBoots(database, { clock, log: { warn: () => {} } })
   const secrets = new Map<Scope, string>()
-  for (const scope of ['read', 'publish', 'admin'] as const) {
+  for (const scope of SCOPES) {
     secrets.set(scope, (await tokens.create(scope, scope, 'test')).secret)
   }
   const leasesFace = {
@@ -143,6 +143,7 @@ export async function adminApp(t: Test, overrides: Partial<AdminDeps> = {}) {
     journal,
     leases: leasesFace,
     checkDatabase: async () => {},
+    scrape: async (format) => `# ${format}\n`,
     ...overrides
   })
   t.teardown(() => app.close())

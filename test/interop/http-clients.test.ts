@@ -13,6 +13,7 @@ import { type TransferReport } from '../../server/boot/model.ts'
 import { createResolver } from '../../server/boot/names.ts'
 import { systemClock } from '../../server/clock.ts'
 import { buildBootApp } from '../../server/http/boot-app.ts'
+import { newHttpCounters } from '../../server/http/counters.ts'
 import { bootWorld, MAC, version } from '../fakes/boot-world.ts'
 import { eventually } from '../support/netns.ts'
 
@@ -58,6 +59,7 @@ async function bootFace(t: Test, size = LAYER_BYTES): Promise<Face> {
     }),
     boots,
     report: (report) => reports.push(report),
+    counters: newHttpCounters(),
     clock: systemClock,
     log: pino({ level: 'silent' })
   })

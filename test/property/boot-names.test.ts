@@ -8,6 +8,7 @@ import { MalformedCheckIn, parseCheckIn } from '../../server/boot/checkin.ts'
 import { type Resource } from '../../server/boot/model.ts'
 import { createResolver } from '../../server/boot/names.ts'
 import { buildBootApp } from '../../server/http/boot-app.ts'
+import { newHttpCounters } from '../../server/http/counters.ts'
 import { bootWorld, CLIENT, SERVER } from '../fakes/boot-world.ts'
 import { FakeClock } from '../fakes/clock.ts'
 
@@ -71,6 +72,7 @@ t.test('over HTTP, any path is answered, and never by a failure of ours', async 
     },
     boots: { checkIn: () => 'ok' },
     report: () => {},
+    counters: newHttpCounters(),
     clock: new FakeClock(),
     log: pino({ level: 'silent' }),
     limits: { scriptsPerMinute: 100_000 }

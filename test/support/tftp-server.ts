@@ -2,6 +2,7 @@
 import { pino } from 'pino'
 import { type Resource, type TransferReport } from '../../server/boot/model.ts'
 import { systemClock } from '../../server/clock.ts'
+import { linkedInterfaces } from '../../server/net/interfaces.ts'
 import { startTftpServer, type TftpOptions, type TftpServer } from '../../server/tftp/server.ts'
 
 export interface TestTftpServer extends AsyncDisposable {
@@ -18,6 +19,7 @@ export async function serveTftp(
   const server = await startTftpServer({
     addresses: ['127.0.0.1'],
     port: 0,
+    interfaces: { current: linkedInterfaces(), onChange: () => () => undefined },
     resolve: async ({ name }) => resources[name],
     report: (report) => reports.push(report),
     clock: systemClock,

@@ -102,6 +102,6 @@ function asItStands(text: string): string {
 
 /** URLs are made by us of digests, ids and addresses; anything else is our own mistake. */
 function checkedUrl(text: string): string {
-  if (!/^[\w.:/?=&%+-]+$/.test(text)) throw new RangeError(`not a URL for an iPXE script: ${text}`)
+  if (!/^[\w.:/?=&%+[\]-]+$/.test(text)) throw new RangeError(`not a URL for an iPXE script: ${text}`)
   return text
 }

@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox'
 import { type BootFilter } from '../../boot/journal.ts'
 import { type Boot, type BootEvent } from '../../boot/model.ts'
 import { type Clock } from '../../clock.ts'
-import { formatIpv4 } from '../../net/ipv4.ts'
+import { formatAddress } from '../../net/address.ts'
 import { type Mac, parseMac } from '../../net/mac.ts'
 import { present } from '../../state/present.ts'
 import { EVENT_STREAM_MEDIA_TYPE, EventStream } from '../event-stream.ts'
@@ -115,5 +115,5 @@ export const bootRoutes: FastifyPluginAsyncTypebox<BootsDeps> = async (app, { cl
 }
 
 function bootJson({ address, ...boot }: Boot): Static<typeof BootSchema> {
-  return present({ ...boot, address: address === undefined ? undefined : formatIpv4(address) })
+  return present({ ...boot, address: address === undefined ? undefined : formatAddress(address) })
 }

@@ -478,3 +478,27 @@ t.test('machines invented by the thousand push out one another, not the running 
   t.equal(boots.latest(MAC)?.state, 'running')
   t.equal(boots.latest('02:00:00:00:00:00'), undefined)
 })
+
+t.test('over IPv6 everything is told as a URL', async (t) => {
+  const { boots } = bootWorld()
+  const tells = (facts: Parameters<typeof client>[0]) => boots.answer(client(facts), 'fd00:77::1', undefined)
+  const address = 'fd00:77::50'
+  t.match(tells({ address, stage: 'firmware' }), { bootfile: 'tftp://[fd00:77::1]/ipxe/undionly.kpxe' })
+  t.match(tells({ address, arch: 'x64-uefi', stage: 'http-boot' }), {
+    bootfile: 'http://[fd00:77::1]/ipxe/ipxe.efi'
+  })
+  t.match(tells({ address, stage: 'ipxe' }), { bootfile: 'http://[fd00:77::1]/boot.ipxe' })
+})
+
+t.test('the initramfs speaks IPv4, whatever its loader spoke', async (t) => {
+  const { boots } = bootWorld({ ipv4Beside: (server) => (server === 'fd00:77::1' ? SERVER : undefined) })
+  boots.answer(client(), SERVER, NETWORK)
+  boots.answer(client({ address: 'fd00:77::50' }), 'fd00:77::1', undefined)
+  const script = image(boots.script(ask({ address: 'fd00:77::50', server: 'fd00:77::1' })))
+  t.equal(script.origin, 'http://[fd00:77::1]')
+  t.ok(script.words.includes('ip=dhcp'), 'it was never told an IPv4 address')
+  t.match(script.words[1], /^overlay\.layers=http:\/\/192\.168\.77\.1\//)
+  const alone = bootWorld().boots
+  const words = image(alone.script(ask({ address: 'fd00:77::50', server: 'fd00:77::1' }))).words
+  t.match(words[1], /^overlay\.layers=http:\/\/\[fd00:77::1\]\//, 'where there is no IPv4 to speak')
+})

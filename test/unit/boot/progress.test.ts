@@ -31,7 +31,7 @@ const BOOT: Boot = {
 }
 
 function at(reached: Step, state: Boot['state'] = 'booting'): Progress {
-  return { boot: { ...BOOT, state }, reached, heardAt: 1000, lastEvent: undefined }
+  return { boot: { ...BOOT, state }, reached, reachedAt: 1000, heardAt: 1000, lastEvent: undefined }
 }
 
 function seen(step: Step, outcome: Observation['outcome'] = 'ok', more: Partial<Observation> = {}): Observation {

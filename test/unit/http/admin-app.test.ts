@@ -50,6 +50,7 @@ t.test('the document is OpenAPI 3.1 and has every route of the API', async (t) =
       'GET /api/v1/leases',
       'GET /api/v1/tokens',
       'GET /healthz',
+      'GET /metrics',
       'POST /api/v1/groups',
       'POST /api/v1/hosts',
       'POST /api/v1/images/{image}/channels/{channel}/rollback',
@@ -104,6 +105,9 @@ t.test('what fails inside is blank outside, and never looks like an absence', as
     audit: broken(),
     boots: broken(),
     checkDatabase: async () => {
+      throw new Error(INTERNALS)
+    },
+    scrape: async () => {
       throw new Error(INTERNALS)
     }
   })

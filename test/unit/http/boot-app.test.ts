@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type Resource, type ResourceRequest, type TransferReport } from '../../../server/boot/model.ts'
 import { type BootAppDeps, buildBootApp } from '../../../server/http/boot-app.ts'
+import { newHttpCounters } from '../../../server/http/counters.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 700_000 }, (_, index) => index % 251))
@@ -46,6 +47,7 @@ async function face(t: Test, deps: Partial<BootAppDeps> = {}) {
       reporting.emit('report')
     },
     clock: new FakeClock(),
+    counters: newHttpCounters(),
     log: pino({ level: 'silent' }),
     ...deps
   })

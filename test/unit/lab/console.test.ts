@@ -62,7 +62,7 @@ t.test('a machine that can’t go on ends the wait, with the first reason given'
   serial.end('its processors stopped')
   await t.rejects(wait, { message: /its processors stopped while waiting for/ })
   output.destroy()
-  await t.rejects(serial.until(/login:/, { timeoutMs: 1000 }), { message: /its processors stopped/ })
+  t.equal(await serial.ended, 'its processors stopped')
 })
 
 t.test('the log has every byte as it came, and the text is readable', async (t) => {

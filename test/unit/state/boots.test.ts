@@ -49,6 +49,9 @@ t.test('what was told is read back whole, the events in their order', async (t) 
   ])
   t.equal(await boots.get('b'), undefined)
   t.same(await boots.events('b'), [])
+  const overIpv6 = boot('c', { address: 'fd00:77::5' })
+  boots.save(overIpv6, undefined)
+  t.same(await boots.get('c'), overIpv6)
 })
 
 t.test('lists are newest first, filtered and bounded', async (t) => {

@@ -114,7 +114,7 @@ t.test('T17: what is malformed, or no request, is counted and gets no answer', a
 })
 
 t.test('T2: the answer comes from the address that was asked', async (t) => {
-  const asked: (number | undefined)[] = []
+  const asked: ResourceRequest['server'][] = []
   const resolve = async (request: ResourceRequest) => {
     asked.push(request.server)
     return small

@@ -67,3 +67,8 @@ t.test('T8: the default cap is the MTU less 32', async (t) => {
   t.equal(blksizeForMtu(65536), 65464)
   t.equal(blksizeForMtu(20), 8)
 })
+
+t.test('T8: the larger header of IPv6 leaves less room for a block', async (t) => {
+  t.equal(blksizeForMtu(1500, 4), 1468)
+  t.equal(blksizeForMtu(1500, 6), 1448)
+})

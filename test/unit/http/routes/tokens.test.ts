@@ -34,5 +34,5 @@ t.test('the last admin token stays', async (t) => {
 t.test('a scope that is none', async (t) => {
   const { call } = await adminApp(t)
   const response = await call({ method: 'POST', url: '/api/v1/tokens', payload: { name: 'ci', scope: 'root' } })
-  t.same(response.json().errors, [{ field: 'body.scope', message: 'must be one of read, publish, admin' }])
+  t.same(response.json().errors, [{ field: 'body.scope', message: 'must be one of metrics, read, publish, admin' }])
 })
