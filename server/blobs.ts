@@ -2,16 +2,25 @@
 import { stat } from 'node:fs/promises'
 import { type StoredBlob } from './boot/names.ts'
 
-/** Rejects when the disk is broken; a blob that was collected meanwhile is undefined. */
+/**
+ * Looks at the disk once for each blob, for its bytes never change.
+ * Rejects when the disk is broken; a blob that was collected meanwhile is undefined.
+ */
 export function storedBlobs(
   blobPath: (digest: string) => string | undefined
 ): (digest: string) => Promise<StoredBlob | undefined> {
+  const known = new Map<string, StoredBlob>()
   return async (digest) => {
     const path = blobPath(digest)
+    const before = known.get(digest)
+    if (before !== undefined && before.path === path) return before
+    known.delete(digest)
     if (path === undefined) return undefined
     try {
       const found = await stat(path)
-      return { path, sizeBytes: found.size, modifiedAt: found.mtimeMs }
+      const blob = { path, sizeBytes: found.size, modifiedAt: found.mtimeMs }
+      known.set(digest, blob)
+      return blob
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
       throw error

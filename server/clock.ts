@@ -24,6 +24,11 @@ export const systemClock: Clock = {
   }
 }
 
+/** Calls `run` when the event loop has seen to everything else that waits. No time passes by it, so it needs no clock. */
+export function afterOthers(run: () => void): void {
+  setImmediate(run)
+}
+
 /** Resolves after `ms` on this clock. */
 export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve))

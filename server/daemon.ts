@@ -1,7 +1,7 @@
 // The composition root: every part is made here, in the order in which they need one another, and ended in reverse.
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { type AddressInfo, isIPv6 } from 'node:net'
+import { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
@@ -16,9 +16,8 @@ import { DHCP_DEFAULTS, type DhcpConfig, type Reservations } from './dhcp/settin
 import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
 import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
-import { buildBootApp } from './http/boot-app.ts'
+import { BootFace } from './http/boot-face.ts'
 import { newHttpCounters } from './http/counters.ts'
-import { Doors } from './http/doors.ts'
 import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
@@ -110,7 +109,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     onAdvance: (before, after) => metrics.boots.advance(before, after),
     kernelArgumentsOption: config.dhcp.kernelArgumentsOption,
     get httpPort() {
-      return portOf(bootFace)
+      return bootFace.port
     }
   })
   ending('boots', () => boots.close())
@@ -132,7 +131,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const httpCounters = newHttpCounters()
   const handedSockets = await takeHandedSockets(process.env, process.pid)
   ending('sockets of systemd', () => Promise.all(handedSockets.map(({ socket }) => closed(socket))))
-  const bootFace: FastifyInstance = buildBootApp({
+  const bootFace = await BootFace.create({
     resolve,
     boots,
     report,
@@ -141,10 +140,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     clock,
     log: log.child({ part: 'boot face' })
   })
-  ending('boot face', () => closeFace(bootFace))
-  const doors = new Doors((socket) => bootFace.server.emit('connection', socket))
-  ending('doors of the boot face', () => doors.close())
-  await listenOnAll(bootFace, doors, config.http.boot)
+  ending('boot face', () => bootFace.close(CLOSE_MS / 2))
+  await openBootFace(bootFace, config.http.boot)
   const interfaces = await watchInterfaces({ clock, log: log.child({ part: 'interfaces' }) })
   ending('watch of the interfaces', () => interfaces.close())
   const tftp = await startTftp(config, {
@@ -210,7 +207,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const running = parts.move()
   return {
     adminUrl,
-    bootPort: portOf(bootFace),
+    bootPort: bootFace.port,
     tftpPort: tftp?.port,
     tokenFile,
     close: () => running.disposeAsync()
@@ -256,26 +253,18 @@ async function openStore(directory: string, clock: Clock, log: Log): Promise<Ima
 
 async function listen(app: FastifyInstance, endpoint: Endpoint): Promise<void> {
   try {
-    await app.listen({ host: endpoint.address, port: endpoint.port, ipv6Only: isIPv6(endpoint.address) })
+    await app.listen({ host: endpoint.address, port: endpoint.port })
   } catch (error) {
     throw listenError(error, endpoint)
   }
 }
 
-/** The first address has the face's own server; with port 0 the others get the same port as it. */
-async function listenOnAll(
-  app: FastifyInstance,
-  doors: Doors,
-  { address, port }: Config['http']['boot']
-): Promise<void> {
-  const endpoint = { face: 'boot face', protocol: 'tcp', setting: 'http.boot' } as const
-  const [first = '', ...others] = address
-  await listen(app, { ...endpoint, address: first, port })
-  for (const other of others) {
+async function openBootFace(face: BootFace, { address, port }: Config['http']['boot']): Promise<void> {
+  for (const one of address) {
     try {
-      await doors.open(other, portOf(app))
+      await face.listen(one, port)
     } catch (error) {
-      throw listenError(error, { ...endpoint, address: other, port: portOf(app) })
+      throw listenError(error, { face: 'boot face', protocol: 'tcp', address: one, port, setting: 'http.boot' })
     }
   }
 }

@@ -1,4 +1,4 @@
-// What a face has answered, counted at its server: nothing that a route does can get past it.
+// What a face has answered, counted where requests come in: nothing that a route does can get past it.
 import { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Clock } from '../clock.ts'
 
@@ -18,27 +18,31 @@ export function newHttpCounters(): HttpCounters {
   return { requests: 0, requestsInFlight: 0, answers: {}, sentBytes: 0, refusedConnections: 0 }
 }
 
-interface CountingDeps {
+export interface CountingDeps {
   readonly counters: HttpCounters
   readonly clock: Clock
   /** The seconds from a request's headers to the end of its answer. */
   readonly onAnswered?: (seconds: number) => void
 }
 
-export function countRequests(server: Server, { counters, clock, onAnswered }: CountingDeps): void {
-  server.on('drop', () => {
-    counters.refusedConnections += 1
-  })
+/** Counts a request that begins. Call what is returned when it is over, with the status of the answer if there was one. */
+export function countRequest({ counters, clock, onAnswered }: CountingDeps): (status: number | undefined) => void {
+  const startedAt = clock.monotonic()
+  counters.requests += 1
+  counters.requestsInFlight += 1
+  return (status) => {
+    counters.requestsInFlight -= 1
+    if (status === undefined) return
+    counters.answers[status] = (counters.answers[status] ?? 0) + 1
+    onAnswered?.((clock.monotonic() - startedAt) / 1000)
+  }
+}
+
+/** Counts those that node:http reads. */
+export function countRequests(server: Server, deps: CountingDeps): void {
   // Before what answers it, which may do so at once.
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-    const startedAt = clock.monotonic()
-    counters.requests += 1
-    counters.requestsInFlight += 1
-    response.once('close', () => {
-      counters.requestsInFlight -= 1
-      if (!response.headersSent) return
-      counters.answers[response.statusCode] = (counters.answers[response.statusCode] ?? 0) + 1
-      onAnswered?.((clock.monotonic() - startedAt) / 1000)
-    })
+    const done = countRequest(deps)
+    response.once('close', () => done(response.headersSent ? response.statusCode : undefined))
   })
 }

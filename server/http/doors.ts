@@ -2,6 +2,9 @@
 import { once } from 'node:events'
 import { createServer, isIPv6, type Server, type Socket } from 'node:net'
 
+/** A room that is switched on at once; the kernel may allow less (net.core.somaxconn). */
+const BACKLOG = 4096
+
 export class Doors {
   readonly #onConnection: (socket: Socket) => void
   readonly #servers: Server[] = []
@@ -18,7 +21,7 @@ export class Doors {
   async open(address: string, port: number): Promise<number> {
     // What node:http sets on the servers that it makes itself.
     const server = createServer({ allowHalfOpen: true, noDelay: true }, this.#onConnection)
-    server.listen({ host: address, port, ipv6Only: isIPv6(address) })
+    server.listen({ host: address, port, backlog: BACKLOG, ipv6Only: isIPv6(address) })
     await once(server, 'listening')
     this.#servers.push(server)
     const bound = server.address()

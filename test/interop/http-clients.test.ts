@@ -1,7 +1,7 @@
 // The boot face in front of the HTTP clients that machines and people have: curl, wget, busybox.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, readdirSync, readlinkSync } from 'node:fs'
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import t, { type Test } from 'tap'
 import { type TransferReport } from '../../server/boot/model.ts'
 import { createResolver } from '../../server/boot/names.ts'
 import { systemClock } from '../../server/clock.ts'
-import { buildBootApp } from '../../server/http/boot-app.ts'
+import { BootFace } from '../../server/http/boot-face.ts'
 import { newHttpCounters } from '../../server/http/counters.ts'
 import { bootWorld, MAC, version } from '../fakes/boot-world.ts'
 import { eventually } from '../support/netns.ts'
@@ -50,7 +50,7 @@ async function bootFace(t: Test, size = LAYER_BYTES): Promise<Face> {
     }
   })
   const reports: TransferReport[] = []
-  const app = buildBootApp({
+  const face = await BootFace.create({
     resolve: createResolver({
       boots,
       loaders: new Map([['shimx64.efi', { path, sizeBytes: size, modifiedAt: Date.UTC(2026, 0, 1) }]]),
@@ -63,10 +63,10 @@ async function bootFace(t: Test, size = LAYER_BYTES): Promise<Face> {
     clock: systemClock,
     log: pino({ level: 'silent' })
   })
-  t.teardown(() => app.close())
-  await app.listen({ host: '127.0.0.1', port: 0 })
-  port = Number(new URL(app.listeningOrigin).port)
-  return { url: app.listeningOrigin, port, blob: `blobs/sha256/${digest.slice(7)}`, dir, bytes, reports, boots }
+  t.teardown(() => face.close(0))
+  await face.listen('127.0.0.1', 0)
+  port = face.port
+  return { url: `http://127.0.0.1:${port}`, port, blob: `blobs/sha256/${digest.slice(7)}`, dir, bytes, reports, boots }
 }
 
 async function fileDigest(path: string): Promise<string> {
@@ -180,9 +180,19 @@ t.test('a client that vanishes in mid-transfer is told of and leaves nothing ope
   t.match(failed.reason, /^the client went away after \d+ of 50331648 bytes$/)
   const target = await open(join(face.dir, 'layer'))
   t.teardown(() => target.close())
-  const links = async () => (await run('sh', ['-c', `ls -l /proc/${process.pid}/fd | grep -c '/layer$'`])).stdout.trim()
-  t.equal(await links(), '1', "this test's own handle alone")
+  const links = () =>
+    readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`) === join(face.dir, 'layer'))
+  await eventually("this test's own handle alone", () => (links().length === 1 ? true : undefined))
 })
+
+/** Undefined for a descriptor that is closed meanwhile. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
 
 t.test('twenty clients at once cost memory by the client, not by the byte', async (t) => {
   const face = await bootFace(t)

@@ -7,7 +7,7 @@ import t from 'tap'
 import { MalformedCheckIn, parseCheckIn } from '../../server/boot/checkin.ts'
 import { type Resource } from '../../server/boot/model.ts'
 import { createResolver } from '../../server/boot/names.ts'
-import { buildBootApp } from '../../server/http/boot-app.ts'
+import { BootFace } from '../../server/http/boot-face.ts'
 import { newHttpCounters } from '../../server/http/counters.ts'
 import { bootWorld, CLIENT, SERVER } from '../fakes/boot-world.ts'
 import { FakeClock } from '../fakes/clock.ts'
@@ -65,7 +65,7 @@ t.test('over HTTP, any path is answered, and never by a failure of ours', async 
   const { resolve } = resolver()
   const served: string[] = []
   const text: Resource = { kind: 'text', body: Buffer.from('x'), mediaType: 'text/plain' }
-  const app = buildBootApp({
+  const face = await BootFace.create({
     resolve: async (asked) => {
       served.push(asked.name)
       return (await resolve({ ...asked, server: SERVER }))?.kind === 'text' ? text : undefined
@@ -77,9 +77,9 @@ t.test('over HTTP, any path is answered, and never by a failure of ours', async 
     log: pino({ level: 'silent' }),
     limits: { scriptsPerMinute: 100_000 }
   })
-  t.teardown(() => app.close())
-  await app.listen({ host: '127.0.0.1', port: 0 })
-  const port = new URL(app.listeningOrigin).port
+  t.teardown(() => face.close(0))
+  await face.listen('127.0.0.1', 0)
+  const { port } = face
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => agent.destroy())
   /** As it stands: URL objects would tidy the path up. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { countRequests, newHttpCounters } from '../../../server/http/counters.ts'
 import { FakeClock } from '../../fakes/clock.ts'
@@ -41,16 +41,4 @@ t.test('a request whose client goes away before its answer', async (t) => {
   await eventually('gone', () => counters.requestsInFlight === 0 || undefined)
   t.same(counters.answers, {})
   t.same(seconds, [])
-})
-
-t.test('connections turned away', async (t) => {
-  const { server, counters, port } = await counted(t)
-  server.maxConnections = 1
-  const first = connect(port, '127.0.0.1')
-  await once(first, 'connect')
-  const second = connect(port, '127.0.0.1')
-  second.on('error', () => {})
-  await once(second, 'close')
-  t.equal(counters.refusedConnections, 1)
-  first.destroy()
 })

@@ -5,8 +5,9 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Resource } from '../../../server/boot/model.ts'
+import { ResponseOutlet } from '../../../server/http/outlet.ts'
 import { planResponse } from '../../../server/http/response-plan.ts'
-import { type Delivery, deliver, FileCutShort, representationOf } from '../../../server/http/serve-file.ts'
+import { type Delivery, FileCutShort, representationOf, Sender } from '../../../server/http/serve-file.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 
 const SIZE = 3_000_000
@@ -22,10 +23,12 @@ async function blob(t: Test, bytes = Buffer.alloc(SIZE, 'rootcast')): Promise<Re
 /** A server that delivers one resource, and what each delivery came to. */
 async function serving(t: Test, resource: Resource, clock = new FakeClock(), progress: number[] = []) {
   const outcomes: Promise<Outcome>[] = []
+  const sender = new Sender({ clock, native: undefined })
+  t.teardown(() => sender.close())
   const server = createServer((request, response: ServerResponse) => {
     const plan = planResponse('GET', request.headers, representationOf(resource))
     const told = (sent: number) => progress.push(sent)
-    outcomes.push(deliver(response, plan, resource, clock, told).catch((error: unknown) => error))
+    outcomes.push(sender.deliver(new ResponseOutlet(response), plan, resource, told).catch((error: unknown) => error))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,11 +1,10 @@
 import { EventEmitter, once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type Resource, type ResourceRequest, type TransferReport } from '../../../server/boot/model.ts'
-import { type BootAppDeps, buildBootApp } from '../../../server/http/boot-app.ts'
+import { BootFace, type BootFaceDeps } from '../../../server/http/boot-face.ts'
 import { newHttpCounters } from '../../../server/http/counters.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 
@@ -16,7 +15,7 @@ function text(body: string): Resource {
   return { kind: 'text', body: Buffer.from(body), mediaType: 'text/plain; charset=utf-8' }
 }
 
-async function face(t: Test, deps: Partial<BootAppDeps> = {}) {
+async function face(t: Test, deps: Partial<BootFaceDeps> = {}) {
   const path = join(t.testdir({}), 'blob')
   await writeFile(path, BYTES)
   const asked: ResourceRequest[] = []
@@ -30,7 +29,7 @@ async function face(t: Test, deps: Partial<BootAppDeps> = {}) {
     'blobs/sha256/lost': { ...file, path: `${path}.lost`, digest: DIGEST, mediaType: 'application/octet-stream' }
   }
   const checkIns: [id: string, body: string][] = []
-  const app: FastifyInstance = buildBootApp({
+  const face = await BootFace.create({
     resolve: async (request) => {
       asked.push(request)
       return resources[request.name]
@@ -51,7 +50,7 @@ async function face(t: Test, deps: Partial<BootAppDeps> = {}) {
     log: pino({ level: 'silent' }),
     ...deps
   })
-  t.teardown(() => app.close())
+  t.teardown(() => face.close(0))
   /** The client has its last byte before the face has told of it. */
   const reported = async (count: number) => {
     while (reports.length < count) await once(reporting, 'report')
@@ -59,11 +58,11 @@ async function face(t: Test, deps: Partial<BootAppDeps> = {}) {
   }
   /** Over a real socket: an injected response never tells that its bytes have left. */
   const get = async (url: string, headers: Record<string, string> = {}) => {
-    if (!app.server.listening) await app.listen({ host: '127.0.0.1', port: 0 })
-    const response = await fetch(`${app.listeningOrigin}${url}`, { headers })
+    if (face.port === 0) await face.listen('127.0.0.1', 0)
+    const response = await fetch(`http://127.0.0.1:${face.port}${url}`, { headers })
     return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) }
   }
-  return { app, get, asked, reported, checkIns }
+  return { app: face.app, get, asked, reported, checkIns }
 }
 
 t.test('a file, whole', async (t) => {

@@ -1,0 +1,109 @@
+// The open face, whole: its addresses, its connections, its routes, and what sends the bytes.
+import { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { type Boots } from '../boot/boots.ts'
+import { type Resolve, type TransferReport } from '../boot/model.ts'
+import { DropLog } from '../drop-log.ts'
+import { buildBootApp } from './boot-app.ts'
+import { type ConnectionLimits, Connections, DEFAULT_LIMITS } from './connections.ts'
+import { type CountingDeps, countRequest, countRequests } from './counters.ts'
+import { Doors } from './doors.ts'
+import { loadNativeSend, type NativeSend } from './native-send.ts'
+import { PerMinute } from './per-minute.ts'
+import { Sender } from './serve-file.ts'
+import { type NameDeps, serveName } from './serve-name.ts'
+
+export interface BootFaceDeps extends CountingDeps {
+  readonly resolve: Resolve
+  readonly boots: Pick<Boots, 'checkIn'>
+  readonly report: (report: TransferReport) => void
+  readonly log: FastifyBaseLogger
+  readonly limits?: BootFaceLimits
+  /** Default: what this system has. */
+  readonly native?: NativeSend | undefined
+}
+
+export interface BootFaceLimits extends Partial<ConnectionLimits> {
+  /** From one address. */
+  readonly checkInsPerMinute?: number
+  /** From one address: each may begin a boot. */
+  readonly scriptsPerMinute?: number
+}
+
+const CHECKINS_PER_MINUTE = 600
+const SCRIPTS_PER_MINUTE = 120
+
+export class BootFace {
+  /** What is not a plain request. */
+  readonly app: FastifyInstance
+  readonly #deps: BootFaceDeps
+  readonly #connections: Connections
+  readonly #doors: Doors
+  readonly #sender: Sender
+  readonly #drops: DropLog
+  #port = 0
+
+  static async create(deps: BootFaceDeps): Promise<BootFace> {
+    const native = 'native' in deps ? deps.native : await loadNativeSend()
+    const face = new BootFace(deps, native)
+    await face.app.ready()
+    return face
+  }
+
+  private constructor(deps: BootFaceDeps, native: NativeSend | undefined) {
+    const { clock, log, limits } = deps
+    this.#deps = deps
+    this.#sender = new Sender({ clock, native })
+    this.#drops = new DropLog({ protocol: 'HTTP', log, clock })
+    const scripts = new PerMinute(limits?.scriptsPerMinute ?? SCRIPTS_PER_MINUTE, clock)
+    const names: NameDeps = { ...deps, sender: this.#sender, scripts }
+    const checkInsPerMinute = limits?.checkInsPerMinute ?? CHECKINS_PER_MINUTE
+    this.app = buildBootApp({
+      ...deps,
+      checkInsPerMinute,
+      serveName: (request, outlet) => serveName(names, request, outlet)
+    })
+    this.#connections = new Connections({
+      clock,
+      native,
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      answer: ({ method, target, headers }, { remoteAddress, localAddress }, outlet) =>
+        serveName(names, { method, target, headers, remoteAddress, localAddress }, outlet),
+      handOver: (socket) => this.app.server.emit('connection', socket),
+      count: () => countRequest(deps),
+      onError: (error) => log.error({ err: error }, 'a request failed'),
+      onDrop: (reason, address) => this.#drops.count(reason, address),
+      onRefuse: () => {
+        deps.counters.refusedConnections += 1
+      }
+    })
+    countRequests(this.app.server, deps)
+    this.app.server.prependListener('request', (request, response) => {
+      this.#connections.takenOver(request)
+      response.once('close', () => this.#connections.answered(request.socket))
+    })
+    this.#doors = new Doors((socket) => this.#connections.add(socket))
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  /**
+   * May be called for several addresses; with port 0 the second one gets the first one's.
+   * Rejects with the kernel's error: EADDRINUSE, EADDRNOTAVAIL, EACCES.
+   */
+  async listen(address: string, port: number): Promise<void> {
+    this.#port = await this.#doors.open(address, port === 0 ? this.#port : port)
+  }
+
+  /** Answers what has been asked, but for no longer than `graceMs`; then cuts off the rest. */
+  async close(graceMs: number): Promise<void> {
+    await this.#doors.close()
+    const cutOff = this.#deps.clock.after(graceMs, () => this.#connections.destroy())
+    await this.#connections.close()
+    cutOff.cancel()
+    await this.#sender.close()
+    await this.app.close()
+    this.#drops.close()
+  }
+}

@@ -1,0 +1,233 @@
+// One connection of the boot face: reads plain requests one after the other and writes their responses. The first
+// request that is not plain goes to node:http, and with it the rest of the connection.
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import { type Socket } from 'node:net'
+import { type Clock } from '../clock.ts'
+import { type NativeSend } from './native-send.ts'
+import { type Outlet, type ResponseHeaders } from './outlet.ts'
+import { type PlainRequest, parsePlainRequest } from './plain-request.ts'
+
+export interface ConnectionDeps {
+  readonly clock: Clock
+  readonly native: NativeSend | undefined
+  /** Answers through the outlet, to its end. Rejects with bugs of ours alone. */
+  readonly answer: (request: PlainRequest, socket: Socket, outlet: Outlet) => Promise<void>
+  /** Takes over the socket; what was read already is read from it again. */
+  readonly handOver: (socket: Socket) => void
+  readonly onError: (error: unknown) => void
+  /** A plain request begins; what it returns is called with its status when it is over. */
+  readonly count: () => (status: number | undefined) => void
+  /** A request begins or has been answered. */
+  readonly onChange: (connection: Connection) => void
+}
+
+export class Connection {
+  readonly socket: Socket
+  readonly #deps: ConnectionDeps
+  /** Since when nothing was asked, or since when the present request is being answered: ms of the monotonic clock. */
+  since: number
+  isBusy = false
+  /** It has asked for something. */
+  hasAsked = false
+  #outlet: SocketOutlet | undefined
+  #request: IncomingMessage | undefined
+  #early: Buffer | undefined
+  /** The last request was this one. */
+  #isLast = false
+  #mark = 0
+
+  constructor(socket: Socket, deps: ConnectionDeps) {
+    this.socket = socket
+    this.#deps = deps
+    this.since = deps.clock.monotonic()
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('error', ignore) // `close` follows
+  }
+
+  /** Of node:http, after it has taken over. */
+  takenOver(request: IncomingMessage): void {
+    this.#request = request
+    this.#begin()
+  }
+
+  answered(): void {
+    this.#request = undefined
+    this.#finish()
+  }
+
+  /** No request follows the present one. */
+  endSoon(): void {
+    this.#isLast = true
+    if (!this.isBusy) this.socket.destroySoon()
+  }
+
+  /**
+   * Why it should not go on, in words; to be asked now and then.
+   * @param leastBytesPerSecond that a client has to take, counted over `ms`
+   */
+  stalledFor(ms: number, leastBytesPerSecond: number): string | undefined {
+    if (!this.isBusy) return undefined
+    const now = this.#deps.clock.monotonic()
+    if (now - this.since < ms) return undefined
+    if (this.#request !== undefined) return this.#request.complete ? undefined : 'requests that did not end'
+    const bytes = this.#outlet?.bytes ?? 0
+    if (bytes - this.#mark < (ms / 1000) * leastBytesPerSecond) {
+      this.#outlet?.stalled(`the client took hardly anything for ${ms / 1000} s`)
+      return 'downloads that stood still'
+    }
+    this.#mark = bytes
+    this.since = now
+    return undefined
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.isBusy) {
+      // The next request, before this one is answered: it waits, and nothing more is read.
+      this.#early = this.#early === undefined ? bytes : Buffer.concat([this.#early, bytes])
+      this.socket.pause()
+      return
+    }
+    const request = parsePlainRequest(bytes)
+    if (request === undefined) this.#handOver(bytes)
+    else void this.#serve(request)
+  }
+
+  /** The client sends no more, but may still read. */
+  readonly #onEnd = (): void => this.endSoon()
+
+  async #serve(request: PlainRequest): Promise<void> {
+    if (!request.keepAlive) this.#isLast = true
+    this.#begin()
+    this.#mark = 0
+    const outlet = new SocketOutlet(this.socket, this.#deps, !this.#isLast)
+    this.#outlet = outlet
+    const done = this.#deps.count()
+    try {
+      await this.#deps.answer(request, this.socket, outlet)
+    } catch (error) {
+      this.#deps.onError(error)
+      outlet.breakOff()
+    }
+    done(outlet.status)
+    this.#outlet = undefined
+    this.#finish()
+  }
+
+  #begin(): void {
+    this.isBusy = true
+    this.hasAsked = true
+    this.since = this.#deps.clock.monotonic()
+    this.#deps.onChange(this)
+  }
+
+  #finish(): void {
+    this.isBusy = false
+    this.since = this.#deps.clock.monotonic()
+    if (this.#isLast) this.socket.destroySoon()
+    this.#deps.onChange(this)
+    const early = this.#early
+    if (early === undefined || this.socket.destroyed || this.#isLast) return
+    this.#early = undefined
+    this.socket.resume()
+    this.#onData(early)
+  }
+
+  #handOver(bytes: Buffer): void {
+    const { socket } = this
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.off('error', ignore)
+    socket.pause()
+    socket.unshift(bytes)
+    this.#deps.handOver(socket)
+    socket.resume()
+  }
+}
+
+class SocketOutlet implements Outlet {
+  readonly #socket: Socket
+  readonly #deps: ConnectionDeps
+  readonly #staysOpen: boolean
+  status: number | undefined
+  /** So far, of the body. */
+  bytes = 0
+  #stalled: string | undefined
+
+  constructor(socket: Socket, deps: ConnectionDeps, staysOpen: boolean) {
+    this.#socket = socket
+    this.#deps = deps
+    this.#staysOpen = staysOpen
+  }
+
+  get gone(): string | undefined {
+    return this.#socket.destroyed ? (this.#stalled ?? 'the client went away') : undefined
+  }
+
+  get descriptor(): number | undefined {
+    return this.#socket.writableLength === 0 ? descriptorOf(this.#socket) : undefined
+  }
+
+  begin(status: number, headers: ResponseHeaders, body: Uint8Array | undefined, more: boolean): void {
+    this.status = status
+    const head = Buffer.from(this.#head(status, headers), 'latin1')
+    const bytes = body === undefined ? head : Buffer.concat([head, body])
+    const { descriptor } = this
+    const { native } = this.#deps
+    const sent = native === undefined || descriptor === undefined ? 0 : native.bytes(descriptor, bytes, more)
+    if (sent < bytes.length) this.#socket.write(bytes.subarray(sent))
+  }
+
+  write(chunk: Uint8Array): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#socket.write(chunk, (error) => {
+        if (!error) this.bytes += chunk.length
+        resolve(!error)
+      })
+    })
+  }
+
+  passed(bytes: number): void {
+    this.bytes += bytes
+  }
+
+  /** Why the connection is about to be broken off. */
+  stalled(why: string): void {
+    this.#stalled = why
+  }
+
+  end(): void {}
+
+  breakOff(): void {
+    this.#socket.destroy()
+  }
+
+  #head(status: number, headers: ResponseHeaders): string {
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+    for (const name in headers) head += `${name}: ${headers[name]}\r\n`
+    const connection = !this.#staysOpen ? 'close' : 'keep-alive'
+    return `${head}date: ${httpDate(this.#deps.clock.now())}\r\nconnection: ${connection}\r\n\r\n`
+  }
+}
+
+/** libuv's descriptor, which Node's types don't tell of; undefined for a closed socket. */
+function descriptorOf(socket: Socket): number | undefined {
+  const handle = '_handle' in socket ? socket._handle : undefined
+  const fd = handle instanceof Object && 'fd' in handle ? handle.fd : undefined
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined
+}
+
+let dateSecond = Number.NaN
+let dateText = ''
+
+/** Made anew once a second. */
+function httpDate(now: number): string {
+  const second = Math.floor(now / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(now).toUTCString()
+  }
+  return dateText
+}
+
+function ignore(): void {}

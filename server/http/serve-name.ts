@@ -1,0 +1,131 @@
+// What a GET or HEAD of a name is answered with, whichever way the request came in, and what is told of it.
+import { parse } from 'node:querystring'
+import { type FastifyBaseLogger } from 'fastify'
+import { IPXE_SCRIPT } from '../boot/loader.ts'
+import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
+import { type Clock } from '../clock.ts'
+import { type Address, parseAddress } from '../net/address.ts'
+import { type HttpCounters } from './counters.ts'
+import { type Outlet } from './outlet.ts'
+import { type PerMinute } from './per-minute.ts'
+import { planResponse, type RequestHeaders, type ResponsePlan } from './response-plan.ts'
+import { type Delivery, representationOf, type Sender } from './serve-file.ts'
+
+export interface NameRequest {
+  readonly method: 'GET' | 'HEAD'
+  /** Path and query. */
+  readonly target: string
+  readonly headers: RequestHeaders
+  /** As the socket says. */
+  readonly remoteAddress: string | undefined
+  readonly localAddress: string | undefined
+}
+
+export interface NameDeps {
+  readonly resolve: Resolve
+  readonly report: (report: TransferReport) => void
+  readonly clock: Clock
+  readonly log: FastifyBaseLogger
+  readonly sender: Sender
+  readonly scripts: PerMinute
+  readonly counters: HttpCounters
+}
+
+export const PLAIN = 'text/plain; charset=utf-8'
+
+/** Answers through the outlet, to its end. */
+export async function serveName(deps: NameDeps, request: NameRequest, outlet: Outlet): Promise<void> {
+  const [path = '', query = ''] = request.target.split('?', 2)
+  const name = nameOf(path)
+  if (name === undefined) return plain(outlet, 404, 'not found')
+  if (name === IPXE_SCRIPT && !deps.scripts.allows(request.remoteAddress ?? '')) {
+    return plain(outlet, 429, 'too many requests')
+  }
+  const client = addressOf(request.remoteAddress)
+  const server = addressOf(request.localAddress)
+  try {
+    const resource = await deps.resolve({ name, query: queryOf(query), via: 'http', client, server })
+    if (resource === undefined) return plain(outlet, 404, 'not found')
+    const plan = planResponse(request.method, request.headers, representationOf(resource))
+    await send(deps, { name, client, resource, plan }, outlet)
+  } catch (error) {
+    deps.log.error({ err: error, url: request.target }, 'a request failed')
+    plain(outlet, 500, 'the server failed')
+  }
+}
+
+interface Transfer {
+  readonly name: string
+  readonly client: Address | undefined
+  readonly resource: Resource
+  readonly plan: ResponsePlan
+}
+
+async function send(deps: NameDeps, transfer: Transfer, outlet: Outlet): Promise<void> {
+  const { resource, plan } = transfer
+  const startedAt = deps.clock.monotonic()
+  const totalBytes = sizeOf(resource)
+  let countedBytes = 0
+  const tell = (outcome: TransferReport['outcome'], sentBytes: number, reason?: string) => {
+    if (plan.start === plan.end) return
+    const { name, client } = transfer
+    const durationMs = deps.clock.monotonic() - startedAt
+    deps.counters.sentBytes += sentBytes - countedBytes
+    countedBytes = sentBytes
+    const doneBytes = plan.start + sentBytes
+    deps.report({ name, via: 'http', client, outcome, doneBytes, totalBytes, durationMs, reason })
+  }
+  if (plan.start === 0) tell('started', 0)
+  try {
+    conclude(tell, transfer, await deps.sender.deliver(outlet, plan, resource, (sent) => tell('progress', sent)))
+  } catch (error) {
+    deps.log.error({ err: error, name: transfer.name }, 'a file could not be served')
+    tell('failed', 0, 'the server could not read the file')
+    plain(outlet, 500, 'the server failed')
+  }
+}
+
+type Tell = (outcome: TransferReport['outcome'], sentBytes: number, reason?: string) => void
+
+function conclude(tell: Tell, { resource, plan }: Transfer, { sentBytes, failure }: Delivery): void {
+  if (failure !== undefined) tell('failed', sentBytes, failure)
+  // A range that stops before the end is a piece; whoever asked for it goes on.
+  else tell(plan.end === sizeOf(resource) ? 'ok' : 'progress', sentBytes)
+}
+
+function sizeOf(resource: Resource): number {
+  return resource.kind === 'file' ? resource.sizeBytes : resource.body.length
+}
+
+/** The name that a path means; undefined for one that can't be any. */
+function nameOf(path: string): string | undefined {
+  const segments = path.split('/').filter((segment) => segment !== '')
+  try {
+    const decoded = path.includes('%') ? segments.map(decodeURIComponent) : segments
+    // A slash or a NUL that had to be encoded, or a way up, is in none of our names.
+    const odd = decoded.some((segment) => segment === '.' || segment === '..' || /[/\\\0]/.test(segment))
+    return odd || decoded.length === 0 ? undefined : decoded.join('/')
+  } catch {
+    return undefined // malformed percent-encoding
+  }
+}
+
+/** The first value of each key. */
+function queryOf(query: string): Readonly<Record<string, string>> {
+  if (query === '') return {}
+  return Object.fromEntries(
+    Object.entries(parse(query)).map(([key, value]) => [key, (Array.isArray(value) ? value[0] : value) ?? ''])
+  )
+}
+
+function addressOf(address: string | undefined): Address | undefined {
+  return address === undefined ? undefined : parseAddress(address)
+}
+
+/** A response that has begun already stays as it is. */
+export function plain(outlet: Outlet, status: number, text: string): void {
+  if (outlet.status !== undefined) return
+  const body = Buffer.from(`${text}\n`)
+  outlet.begin(status, { 'content-type': PLAIN, 'content-length': body.length }, body, false)
+  outlet.end()
+}
