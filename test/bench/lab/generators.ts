@@ -9,6 +9,7 @@ const PARTS = {
   tftp: ['tftp-client', 'loop'],
   http: ['http-client', 'loop'],
   dhcp: ['dhcp-client', 'loop'],
+  flood: ['loop'],
   storm: ['dhcp-client', 'tftp-client', 'http-client', 'loop']
 } as const
 
