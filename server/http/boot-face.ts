@@ -1,4 +1,5 @@
 // The open face, whole: its addresses, its connections, its routes, and what sends the bytes.
+import { type Socket } from 'node:net'
 import { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { type Boots } from '../boot/boots.ts'
 import { type Resolve, type TransferReport } from '../boot/model.ts'
@@ -81,7 +82,7 @@ export class BootFace {
       this.#connections.takenOver(request)
       response.once('close', () => this.#connections.answered(request.socket))
     })
-    this.#doors = new Doors((socket) => this.#connections.add(socket))
+    this.#doors = new Doors((socket) => this.accept(socket))
   }
 
   get port(): number {
@@ -94,6 +95,11 @@ export class BootFace {
    */
   async listen(address: string, port: number): Promise<void> {
     this.#port = await this.#doors.open(address, port === 0 ? this.#port : port)
+  }
+
+  /** A connection, by whichever door it came in. */
+  accept(socket: Socket): void {
+    this.#connections.add(socket)
   }
 
   /** Answers what has been asked, but for no longer than `graceMs`; then cuts off the rest. */

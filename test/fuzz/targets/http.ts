@@ -1,12 +1,15 @@
 // The boot face from the first byte of a connection on: the request line, names, queries, ranges, check-ins.
-import { Duplex } from 'node:stream'
+import { createServer, type IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { pino } from 'pino'
 import { createResolver } from '../../../server/boot/names.ts'
-import { buildBootApp } from '../../../server/http/boot-app.ts'
+import { BootFace } from '../../../server/http/boot-face.ts'
+import { newHttpCounters } from '../../../server/http/counters.ts'
+import { parsePlainRequest } from '../../../server/http/plain-request.ts'
 import { planResponse, type Representation } from '../../../server/http/response-plan.ts'
 import { bootWorld } from '../../fakes/boot-world.ts'
 import { FakeClock } from '../../fakes/clock.ts'
-import { hold, type Target, Violation } from '../engine/target.ts'
+import { hold, type Target } from '../engine/target.ts'
 import { pieces } from '../spans.ts'
 
 const LF = 10
@@ -25,79 +28,104 @@ const STATUSES = [200, 204, 206, 304, 400, 404, 405, 408, 411, 412, 413, 414, 41
 const MANY = 1_000_000_000
 
 /** One connection: what the client sends, and all that comes back. */
-class Connection extends Duplex {
-  readonly remoteAddress = '192.168.77.50'
-  readonly localAddress = '192.168.77.1'
+class Connection extends Socket {
+  override readonly remoteAddress = '192.168.77.50'
+  override readonly localAddress = '192.168.77.1'
   readonly answered: Buffer[] = []
 
   override _read(): void {}
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.answered.push(chunk)
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], done: () => void): void {
+    this.answered.push(...chunks.map(({ chunk }) => Buffer.from(chunk)))
     done()
   }
 
-  setTimeout(): this {
-    return this
-  }
-
-  setNoDelay(): this {
-    return this
-  }
-
-  setKeepAlive(): this {
-    return this
-  }
-
-  destroySoon(): void {
-    this.end(() => this.destroy())
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.answered.push(Buffer.from(chunk))
+    done()
   }
 }
 
 /** Built once, for that takes its time; the boots behind it are new for each input. */
-function oneFace() {
+async function oneFace() {
   const errors: string[] = []
-  const log = pino({ level: 'error' }, { write: (line) => errors.push(line) })
   const world = { boots: bootWorld().boots }
-  const app = buildBootApp({
+  const counters = newHttpCounters()
+  const face = await BootFace.create({
     resolve: (request) =>
       createResolver({ boots: world.boots, loaders: new Map(), blob: async () => undefined })(request),
     boots: { checkIn: (...checkIn) => world.boots.checkIn(...checkIn) },
     report: () => {},
     clock: new FakeClock(),
-    log,
-    limits: { checkInsPerMinute: MANY, scriptsPerMinute: MANY }
+    counters,
+    log: pino({ level: 'error' }, { write: (line) => errors.push(line) }),
+    limits: { checkInsPerMinute: MANY, scriptsPerMinute: MANY },
+    native: undefined
   })
-  return { app, errors, world }
+  return { face, errors, world, counters }
 }
 
 let built: ReturnType<typeof oneFace> | undefined
 
-const face: Target = {
+/** The first byte says after how many the input is cut in two. */
+const bootFace: Target = {
   name: 'http-boot-face',
   maxBytes: 4096,
-  seeds: () => SEEDS.map((text) => Buffer.from(text, 'latin1')),
+  seeds: () => SEEDS.map((text) => Buffer.from(`\xff${text}`, 'latin1')),
   spans: (input) => pieces(input, LF, 32, '/'.charCodeAt(0), '&'.charCodeAt(0)),
   async run(input) {
     built ??= oneFace()
-    const { app, errors, world } = built
+    const { face, errors, world, counters } = await built
     world.boots = bootWorld().boots
-    await app.ready()
     const connection = new Connection()
     const closed = new Promise((resolve) => connection.on('close', resolve))
-    app.server.emit('connection', connection)
-    connection.push(input)
-    connection.push(null)
+    face.accept(connection)
+    const [first = 0] = input
+    for (const part of [input.subarray(1, 1 + first), input.subarray(1 + first)]) {
+      if (part.length > 0 && !connection.destroyed) connection.push(part)
+      await new Promise(setImmediate)
+    }
+    if (!connection.destroyed) connection.push(null)
     await closed
     hold(errors.length === 0, `an error was logged: ${errors.splice(0).join(' ')}`)
-    wellFormed(Buffer.concat(connection.answered).toString('latin1'))
+    hold(counters.requestsInFlight === 0, 'a request is still being answered')
+    for (const status of Object.keys(counters.answers)) hold(STATUSES.includes(Number(status)), `answered ${status}`)
+    const told = Buffer.concat(connection.answered).toString('latin1')
+    hold(told === '' || /^HTTP\/1\.1 \d{3} /.test(told), `what is no answer: ${told.slice(0, 80)}`)
   }
 }
 
-/** Each answer has a status that is allowed, and a body as long as it says. */
-function wellFormed(answers: string): void {
-  for (const head of answers.matchAll(/HTTP\/1\.1 (\d{3}) [^\r]*\r\n/g)) {
-    if (!STATUSES.includes(Number(head[1]))) throw new Violation(`answered ${head[1]}`)
+/** Requests as node:http reads them. */
+const reference = createServer({ requireHostHeader: false })
+const heard: IncomingMessage[] = []
+reference.on('request', (request, response) => {
+  heard.push(request)
+  response.end()
+})
+
+/** What we read ourselves, node:http must read in the same way: the two share connections. */
+const plainRequest: Target = {
+  name: 'http-plain-request',
+  maxBytes: 4200,
+  seeds: () => SEEDS.map((text) => Buffer.from(text, 'latin1')),
+  spans: (input) => pieces(input, LF, 32, ':'.charCodeAt(0)),
+  async run(input) {
+    const ours = parsePlainRequest(input)
+    if (!ours) return
+    const connection = new Connection()
+    const closed = new Promise((resolve) => connection.on('close', resolve))
+    reference.emit('connection', connection)
+    connection.push(input)
+    await new Promise(setImmediate)
+    connection.push(null)
+    await closed
+    const [theirs, another] = heard.splice(0)
+    hold(theirs !== undefined && another === undefined, 'node:http reads another number of requests')
+    hold(ours.method === theirs.method && ours.target === theirs.url, 'node:http reads another target')
+    for (const [name, value] of Object.entries(ours.headers)) {
+      hold(theirs.headers[name] === value, `node:http reads another ${name}`)
+    }
+    hold(Object.keys(theirs.headers).length === Object.keys(ours.headers).length, 'node:http reads other headers')
   }
 }
 
@@ -125,4 +153,4 @@ const preconditions: Target = {
   }
 }
 
-export const targets: readonly Target[] = [face, preconditions]
+export const targets: readonly Target[] = [bootFace, plainRequest, preconditions]
