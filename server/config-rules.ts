@@ -1,6 +1,8 @@
 // What a schema can't say: how one setting bounds another.
+import { isIPv6 } from 'node:net'
 import { type Config, type ServedSubnet } from './config-schema.ts'
 import { broadcastAddress, contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from './net/ipv4.ts'
+import { formatPrefix6 } from './net/ipv6.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -53,6 +55,23 @@ export function dhcpMistakes({ mode, subnets, interfaces }: Config['dhcp']): rea
   return mistakes
 }
 
+export function dhcp6Mistakes({ mode, subnets, interfaces }: Config['dhcp6']): readonly Mistake[] {
+  const mistakes: Mistake[] = []
+  const complain = (path: Path, message: string) => mistakes.push({ path: ['dhcp6', ...path], message })
+  if (mode === 'authoritative' && subnets.length === 0)
+    complain(['subnets'], 'mode authoritative needs at least one subnet')
+  const networks = subnets.map(({ subnet }) => formatPrefix6(subnet))
+  for (const [i, { subnet }] of subnets.entries()) {
+    if (subnet.prefix !== 64) complain(['subnets', i, 'subnet'], `${networks[i]} is not a /64`)
+    else if (networks.indexOf(networks[i] ?? '') < i)
+      complain(['subnets', i, 'subnet'], `${networks[i]} is named twice`)
+  }
+  for (const [i, name] of interfaces.entries()) {
+    if (interfaces.indexOf(name) < i) complain(['interfaces', i], `${name} is named twice`)
+  }
+  return mistakes
+}
+
 /** Two faces on one TCP port clash when one of them listens on every address, or both on the same. */
 export function httpMistakes({ boot, admin }: Config['http']): readonly Mistake[] {
   const twice = boot.address.findIndex((address, i) => boot.address.indexOf(address) < i)
@@ -65,9 +84,17 @@ export function httpMistakes({ boot, admin }: Config['http']): readonly Mistake[
   ]
 }
 
+/** DHCPv6 sends machines to the boot face. */
+export function ipv6Mistakes({ dhcp6, http }: Pick<Config, 'dhcp6' | 'http'>): readonly Mistake[] {
+  if (dhcp6.mode === 'off' || http.boot.address.some((address) => isIPv6(address))) return []
+  const message = `no IPv6 address: with dhcp6.mode ${dhcp6.mode}, write [${[...http.boot.address, '"::"'].join(', ')}]`
+  return [{ path: ['http', 'boot', 'address'], message }]
+}
+
 /** DHCP and TFTP are both UDP. */
-export function udpMistakes(dhcp: Config['dhcp'], tftp: Config['tftp']): readonly Mistake[] {
-  if (dhcp.mode === 'off' || !tftp.enabled || ![67, 4011].includes(tftp.port)) return []
+export function udpMistakes({ dhcp, dhcp6, tftp }: Pick<Config, 'dhcp' | 'dhcp6' | 'tftp'>): readonly Mistake[] {
+  const taken = [...(dhcp.mode === 'off' ? [] : [67, 4011]), ...(dhcp6.mode === 'off' ? [] : [547, 4011])]
+  if (!tftp.enabled || !taken.includes(tftp.port)) return []
   return [{ path: ['tftp', 'port'], message: `port ${tftp.port} is DHCP's already` }]
 }
 

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import Type, { type StaticDecode } from 'typebox'
 import { LOADERS } from './boot/model.ts'
 import { formatIpv4, formatSubnet, parseIpv4, parseSubnet } from './net/ipv4.ts'
+import { formatPrefix6, parseIpv6, parsePrefix6 } from './net/ipv6.ts'
 
 /** Text that `parse` understands; decoded to what it makes of it. */
 function parsed<T>(what: string, parse: (value: string) => T | undefined, format: (value: T) => string) {
@@ -22,6 +23,8 @@ function parsed<T>(what: string, parse: (value: string) => T | undefined, format
 
 const Address = parsed('an IPv4 address, like 192.168.77.1', parseIpv4, formatIpv4)
 const Network = parsed('a network without host bits, like 192.168.77.0/24', parseSubnet, formatSubnet)
+const Address6 = parsed('an IPv6 address, like fd00:77::1', parseIpv6, (address) => address)
+const Network6 = parsed('an IPv6 network without host bits, like fd00:77::/64', parsePrefix6, formatPrefix6)
 const ListenAddress = (address: string) => Type.String({ format: 'ipv4', default: address })
 /** One address or several, IPv4 or IPv6; decoded to a list. */
 const ListenAddresses = (address: string) =>
@@ -94,6 +97,26 @@ export const ConfigSchema = Type.Object(
         uefiBootfile: Type.Enum(['in-offer', 'on-4011'], { default: 'in-offer' }),
         quarantineSeconds: Type.Integer({ minimum: 0, maximum: 86_400, default: 600 }),
         subnets: Type.Array(ServedSubnetSchema, { default: [] })
+      },
+      section
+    ),
+    dhcp6: Type.Object(
+      {
+        mode: Type.Enum(['authoritative', 'stateless', 'off'], { default: 'off' }),
+        interfaces: Type.Array(Type.String({ minLength: 1, maxLength: 15 }), { default: [] }),
+        serverAddress: Type.Optional(Address6),
+        routerAdvertisements: Type.Boolean({ default: true }),
+        subnets: Type.Array(
+          Type.Object(
+            {
+              subnet: Network6,
+              dns: Type.Array(Address6, { default: [] }),
+              leaseSeconds: Type.Integer({ minimum: 60, maximum: 31_536_000, default: 43_200 })
+            },
+            closed
+          ),
+          { default: [] }
+        )
       },
       section
     ),

@@ -4,7 +4,16 @@ import path from 'node:path'
 import { type TSchema } from 'typebox'
 import Value, { Pointer } from 'typebox/value'
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
-import { dhcpMistakes, httpMistakes, type Mistake, type Path, subnetMistakes, udpMistakes } from './config-rules.ts'
+import {
+  dhcp6Mistakes,
+  dhcpMistakes,
+  httpMistakes,
+  ipv6Mistakes,
+  type Mistake,
+  type Path,
+  subnetMistakes,
+  udpMistakes
+} from './config-rules.ts'
 import { type Config, ConfigSchema, ServedSubnetSchema } from './config-schema.ts'
 import { everyError } from './every-error.ts'
 
@@ -109,7 +118,7 @@ function mistakesIn(given: unknown): readonly Mistake[] {
 /** Each rule looks only at what the schema found no fault with, so that one mistake does not hide or invent others. */
 function crossFieldMistakes(value: unknown, known: readonly Mistake[]): readonly Mistake[] {
   const sound = (at: Path) => !known.some((mistake) => startsWith(mistake.path, at) || startsWith(at, mistake.path))
-  const { dhcp, tftp, http } = ConfigSchema.properties
+  const { dhcp, dhcp6, tftp, http } = ConfigSchema.properties
   const at = (...path: Path) => Pointer.Get(value, toPointer(path))
 
   const subnets: unknown = at('dhcp', 'subnets')
@@ -118,13 +127,18 @@ function crossFieldMistakes(value: unknown, known: readonly Mistake[]): readonly
     return sound(path) ? subnetMistakes(Value.Decode(ServedSubnetSchema, subnet), path) : []
   })
   const soundDhcp = sound(['dhcp']) ? Value.Decode(dhcp, at('dhcp')) : undefined
+  const soundDhcp6 = sound(['dhcp6']) ? Value.Decode(dhcp6, at('dhcp6')) : undefined
   const soundTftp = sound(['tftp']) ? Value.Decode(tftp, at('tftp')) : undefined
   const soundHttp = sound(['http']) ? Value.Decode(http, at('http')) : undefined
   return [
     ...ofSubnets,
     ...(soundDhcp ? dhcpMistakes(soundDhcp) : []),
+    ...(soundDhcp6 ? dhcp6Mistakes(soundDhcp6) : []),
     ...(soundHttp ? httpMistakes(soundHttp) : []),
-    ...(soundDhcp && soundTftp ? udpMistakes(soundDhcp, soundTftp) : [])
+    ...(soundDhcp && soundDhcp6 && soundTftp
+      ? udpMistakes({ dhcp: soundDhcp, dhcp6: soundDhcp6, tftp: soundTftp })
+      : []),
+    ...(soundDhcp6 && soundHttp ? ipv6Mistakes({ dhcp6: soundDhcp6, http: soundHttp }) : [])
   ]
 }
 

@@ -7,6 +7,7 @@ import { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { storedBlobs } from './blobs.ts'
 import { Boots } from './boot/boots.ts'
+import { type DhcpEvent } from './boot/journal.ts'
 import { type LoaderDefaults } from './boot/loader.ts'
 import { type Arch, type TransferReport } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
@@ -14,6 +15,8 @@ import { type Clock, sleep } from './clock.ts'
 import { type Config } from './config.ts'
 import { DHCP_DEFAULTS, type DhcpConfig, type Reservations } from './dhcp/settings.ts'
 import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
+import { newDuid } from './dhcp6/duid.ts'
+import { type Dhcp6Server, startDhcp6Server } from './dhcp6/socket.ts'
 import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
 import { BootFace } from './http/boot-face.ts'
@@ -27,6 +30,7 @@ import { parseAddress } from './net/address.ts'
 import { takeHandedSockets } from './net/handed-sockets.ts'
 import { watchInterfaces } from './net/interface-watch.ts'
 import { ipv4Beside } from './net/interfaces.ts'
+import { loadRouterAdvertiser } from './net/router-advertisement.ts'
 import { closed } from './net/udp.ts'
 import {
   alreadyRunning,
@@ -44,6 +48,7 @@ import { type Database, openDatabase } from './state/database.ts'
 import { StoredImages } from './state/images.ts'
 import { StoredInventory } from './state/inventory.ts'
 import { StoredLeases } from './state/leases.ts'
+import { StoredLeases6 } from './state/leases6.ts'
 import { Tokens } from './state/tokens.ts'
 import { startTftpServer } from './tftp/server.ts'
 
@@ -89,6 +94,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const tokens = await Tokens.open(database, { clock, randomBytes })
   const inventory = await StoredInventory.open(database, clock)
   const leases = new StoredLeases(database)
+  const leases6 = new StoredLeases6(database)
   const store = await openStore(config.images.store, clock, log.child({ part: 'images' }))
   ending('image store', () => store.close())
   const channels = await Channels.open(database, clock, store)
@@ -117,6 +123,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   boots.subscribe((event, boot) => events.boot(event, boot))
   await boots.start()
   for (const lease of await leases.load()) if (lease.state === 'bound') boots.learn(lease.mac, lease.address)
+  for (const lease of await leases6.load()) if (lease.state === 'bound') boots.learn(lease.identity, lease.address)
   const resolve = createResolver({
     boots,
     loaders: loaders.files,
@@ -154,6 +161,11 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     log: log.child({ part: 'tftp' })
   })
   if (tftp) ending('TFTP', () => tftp.close())
+  const onEvent = (event: DhcpEvent) => {
+    metrics.dhcp.event(event)
+    events.dhcp(event)
+    boots.dhcpEvent(event)
+  }
   const dhcp = await startDhcp(config.dhcp, {
     boot: boots,
     reservations: reservationsOf(inventory),
@@ -161,15 +173,22 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     onAnswered: metrics.dhcp.observeAnswer,
     interfaces,
     handedSockets,
-    onEvent: (event) => {
-      metrics.dhcp.event(event)
-      events.dhcp(event)
-      boots.dhcpEvent(event)
-    },
+    onEvent,
+    // It would tell iPXE that nothing is to be had over IPv6.
+    routerAdvertiser: config.dhcp6.mode === 'authoritative' ? 'none' : undefined,
     clock,
     log: log.child({ part: 'dhcp' })
   })
   if (dhcp) ending('DHCP', () => dhcp.close())
+  const dhcp6 = await startDhcp6(config.dhcp6, {
+    boot: boots,
+    leases: leases6,
+    interfaces: () => interfaces.current,
+    onEvent,
+    clock,
+    log: log.child({ part: 'dhcp6' })
+  })
+  if (dhcp6) ending('DHCPv6', () => dhcp6.close())
 
   // What speaks to administrators.
   const measured = {
@@ -203,7 +222,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     log.warn(`loaders are missing: apt-get install -y --no-install-recommends ${loaders.missingPackages.join(' ')}`)
   }
   if (isFirst) log.info(`the first admin token is in ${tokenFile}`)
-  log.info({ mode: config.dhcp.mode, interfaces: dhcp?.links.map(({ name }) => name) }, `ready; admin API: ${adminUrl}`)
+  const modes = { mode: config.dhcp.mode, mode6: config.dhcp6.mode }
+  log.info({ ...modes, interfaces: dhcp?.links.map(({ name }) => name) }, `ready; admin API: ${adminUrl}`)
   const running = parts.move()
   return {
     adminUrl,
@@ -301,6 +321,25 @@ async function startDhcp(
   if (dhcp.mode === 'off') return undefined
   const leases = dhcp.mode === 'proxy' ? undefined : options.leases
   return startDhcpServer({ ...options, leases, config: dhcpConfig(dhcp) })
+}
+
+/** How long leases that are over are kept, to be looked at. */
+const LEASE6_KEPT_MS = 7 * 24 * 3_600_000
+
+async function startDhcp6(
+  { mode, serverAddress, ...config }: Config['dhcp6'],
+  options: Omit<Parameters<typeof startDhcp6Server>[0], 'config' | 'leases' | 'serverId' | 'routerAdvertiser'> & {
+    readonly leases: StoredLeases6
+  }
+): Promise<Dhcp6Server | undefined> {
+  if (mode === 'off') return undefined
+  await options.leases.prune(options.clock.now() - LEASE6_KEPT_MS)
+  return startDhcp6Server({
+    ...options,
+    config: { ...config, mode, serverAddress },
+    serverId: await options.leases.serverId(newDuid),
+    routerAdvertiser: mode === 'authoritative' ? await loadRouterAdvertiser() : undefined
+  })
 }
 
 function dhcpConfig({ mode, interfaces, subnets, ...dhcp }: Config['dhcp']): DhcpConfig {

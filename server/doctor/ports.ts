@@ -20,14 +20,22 @@ export interface Holder {
 /** Undefined: nobody. A holder that this user may not see is `hidden`. */
 export type Held = Holder | 'hidden' | undefined
 
-export function wantedPorts({ dhcp, tftp, http }: Config): readonly WantedPort[] {
+export function wantedPorts({ dhcp, dhcp6, tftp, http }: Config): readonly WantedPort[] {
   const setting = 'set dhcp.mode: off, or stop it'
   const ofDhcp = [
     { face: 'DHCP', protocol: 'udp' as const, port: 67, setting },
     { face: 'ProxyDHCP', protocol: 'udp' as const, port: 4011, setting }
   ]
+  const setting6 = 'set dhcp6.mode: off, or stop it'
+  const ofDhcp6 = [
+    { face: 'DHCPv6', protocol: 'udp' as const, port: 547, setting: setting6 },
+    ...(dhcp6.mode === 'stateless'
+      ? [{ face: 'DHCPv6 boot server', protocol: 'udp' as const, port: 4011, setting: setting6 }]
+      : [])
+  ]
   return [
     ...(dhcp.mode === 'off' ? [] : ofDhcp),
+    ...(dhcp6.mode === 'off' ? [] : ofDhcp6),
     ...(tftp.enabled ? [{ face: 'TFTP', protocol: 'udp' as const, port: tftp.port, setting: 'stop it' }] : []),
     { face: 'boot face', protocol: 'tcp', port: http.boot.port, setting: 'stop it, or set http.boot.port' },
     { face: 'admin face', protocol: 'tcp', port: http.admin.port, setting: 'stop it, or set http.admin.port' }

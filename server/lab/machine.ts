@@ -18,6 +18,8 @@ export interface MachineOptions {
   readonly rom: CardRom
   /** OVMF tries UEFI HTTP boot and not PXE. */
   readonly httpBoot?: boolean | undefined
+  /** OVMF leaves PXE over IPv4 out, and so begins with PXE over IPv6. */
+  readonly withoutIpv4Pxe?: boolean | undefined
   readonly memoryMib: number
   readonly accelerator: Accelerator
   /** For firmware variables; made when absent. */
@@ -126,14 +128,13 @@ async function machineArguments(options: MachineOptions): Promise<string[]> {
     ...['-netdev', `tap,id=lan,ifname=${options.tap},script=no,downscript=no`],
     ...['-device', cardDevice(options)],
     ...['-device', 'virtio-rng-pci'], // OVMF 2022 gets by without; newer refuse to start the network without entropy
-    ...(options.httpBoot ? HTTP_BOOT : [])
+    ...(options.httpBoot || options.withoutIpv4Pxe ? NO_IPV4_PXE : []),
+    ...(options.httpBoot ? NO_IPV6_PXE : [])
   ]
 }
 
-const HTTP_BOOT = [
-  ...['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n'],
-  ...['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n']
-]
+const NO_IPV4_PXE = ['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n']
+const NO_IPV6_PXE = ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n']
 
 function cardDevice({ mac, rom }: MachineOptions): string {
   const card = `virtio-net-pci,netdev=lan,mac=${mac},bootindex=1`

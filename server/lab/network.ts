@@ -1,9 +1,10 @@
 // The lab's network: a switch, with the boot server's card in it and one tap per client. Only ever made inside a network
 // namespace of our own (namespace.ts), so there is nothing to take down and nothing of the machine's to disturb.
 //
-//   rootcast ── lan (10.77.0.1/24) ── cable ─┬─ client1 (tap) ── QEMU
-//                                   switch   └─ client2 (tap) ── QEMU
+//   rootcast ── lan (10.77.0.1/24, fd00:77::1/64) ── cable ─┬─ client1 (tap) ── QEMU
+//                                                   switch   └─ client2 (tap) ── QEMU
 import { formatIpv4, type Ipv4, type Subnet } from '../net/ipv4.ts'
+import { type Ipv6 } from '../net/ipv6.ts'
 import { type Mac } from '../net/mac.ts'
 import { run } from './command.ts'
 
@@ -16,6 +17,8 @@ export interface NetworkOptions {
   /** Of the boot server. */
   readonly address: Ipv4
   readonly subnet: Subnet
+  /** Of the boot server, on a /64. */
+  readonly address6: Ipv6
   readonly clients: number
 }
 
@@ -24,7 +27,7 @@ export interface Network {
   readonly taps: readonly string[]
 }
 
-export async function createNetwork({ address, subnet, clients }: NetworkOptions): Promise<Network> {
+export async function createNetwork({ address, subnet, address6, clients }: NetworkOptions): Promise<Network> {
   // forward_delay 0: a bridge that listens and learns for 15 s swallows the firmware's first DISCOVERs.
   await run('ip', 'link', 'add', SWITCH, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0')
   // A bridge is a card of this host as well, and would answer ARP for the server's address in its card's place.
@@ -33,6 +36,8 @@ export async function createNetwork({ address, subnet, clients }: NetworkOptions
   await run('ip', 'link', 'add', CARD, 'type', 'veth', 'peer', 'name', 'cable')
   await run('ip', 'link', 'set', 'cable', 'master', SWITCH, 'up')
   await run('ip', 'address', 'add', `${formatIpv4(address)}/${subnet.prefix}`, 'dev', CARD)
+  // Nobody else is here yet to have it, and the daemon starts at once.
+  await run('ip', 'address', 'add', `${address6}/64`, 'dev', CARD, 'nodad')
   await run('ip', 'link', 'set', CARD, 'up')
   const taps = Array.from({ length: clients }, (_, i) => `client${i + 1}`)
   for (const tap of taps) {

@@ -11,6 +11,7 @@ import { type Clock } from '../clock.ts'
 import { configFrom } from '../config.ts'
 import { createLog } from '../log.ts'
 import { formatIpv4, formatSubnet, type Ipv4, type Subnet } from '../net/ipv4.ts'
+import { type Ipv6 } from '../net/ipv6.ts'
 import { type Accelerator } from './accelerator.ts'
 import { type CardRom, type Firmware } from './firmware.ts'
 import { Machine } from './machine.ts'
@@ -20,6 +21,8 @@ import { Timeline } from './timeline.ts'
 
 export const SERVER: Ipv4 = 0x0a_4d_00_01 // 10.77.0.1
 export const SUBNET: Subnet = { network: 0x0a_4d_00_00, prefix: 24 }
+
+export const SERVER6: Ipv6 = 'fd00:77::1'
 
 export interface RigOptions {
   readonly clients: number
@@ -35,6 +38,8 @@ export interface ClientOptions {
   readonly firmware: Firmware
   readonly rom: CardRom
   readonly httpBoot?: boolean | undefined
+  /** OVMF leaves PXE over IPv4 out, and so begins with PXE over IPv6. */
+  readonly withoutIpv4Pxe?: boolean | undefined
   readonly memoryMib: number
 }
 
@@ -66,7 +71,12 @@ export class Rig {
   /** Starts the daemon of this very checkout on its defaults: SQLite, a local store, no other server. */
   static async start(options: RigOptions): Promise<Rig> {
     await mkdir(options.logDirectory, { recursive: true })
-    const network = await createNetwork({ address: SERVER, subnet: SUBNET, clients: options.clients })
+    const network = await createNetwork({
+      address: SERVER,
+      subnet: SUBNET,
+      address6: SERVER6,
+      clients: options.clients
+    })
     const destination = createWriteStream(join(options.logDirectory, 'server.log'))
     const { startDaemon } = await import('../daemon.ts')
     const config = configFrom({ ...rigConfig(), ...options.config })

@@ -15,6 +15,23 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
     async up(db) {
       await db.schema.alterTable('boots').addColumn('address6', 'text').execute()
     }
+  },
+  '0003-ipv6-leases': {
+    async up(db) {
+      await db.schema
+        .createTable('leases6')
+        .addColumn('address', 'text', (column) => column.primaryKey())
+        .addColumn('identity', 'text', (column) => column.notNull())
+        .addColumn('duid', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('expires_at', 'bigint', (column) => column.notNull())
+        .addColumn('updated_at', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createTable('dhcp6_server')
+        .addColumn('duid', 'text', (column) => column.primaryKey())
+        .execute()
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// The columns of every table. Moments are ms since 1970; addresses are uint32; JSON is text.
+// The columns of every table. Moments are ms since 1970; IPv4 addresses are uint32; JSON is text.
 import { type Generated } from 'kysely'
 import { type Boot, type BootEvent } from '../boot/model.ts'
 import { type ChannelMove } from './channel-moves.ts'
@@ -12,6 +12,8 @@ export interface Tables {
   readonly tokens: TokenRow
   readonly audit: AuditRow
   readonly leases: LeaseRow
+  readonly leases6: Lease6Row
+  readonly dhcp6_server: Dhcp6ServerRow
   readonly boots: BootRow
   readonly boot_events: BootEventRow
 }
@@ -78,6 +80,22 @@ export interface LeaseRow {
   expires_at: number
   updated_at: number
   pool: string
+}
+
+export interface Lease6Row {
+  /** As RFC 5952 writes it. */
+  address: string
+  identity: string
+  duid: string
+  state: 'bound' | 'declined' | 'released'
+  expires_at: number
+  updated_at: number
+}
+
+/** One row. */
+export interface Dhcp6ServerRow {
+  /** Our DUID, in hex. */
+  duid: string
 }
 
 export interface BootRow {

@@ -30,7 +30,7 @@ t.test('the example is the embedded defaults, written out', async (t) => {
 
 t.test('the settings without default in the example are valid as they stand', async (t) => {
   const text = await readFile(EXAMPLE_CONFIG_PATH, 'utf8')
-  const uncommented = text.replace('  subnets: []\n', '').replaceAll('#~', '')
+  const uncommented = text.replaceAll('  subnets: []\n', '').replaceAll('#~', '')
   const { dhcp } = parseConfig(uncommented, EXAMPLE_CONFIG_PATH)
   t.match(dhcp.subnets, [
     {
@@ -61,7 +61,7 @@ tftp:
   port: sixty-nine
 `
   t.strictSame(mistakesOf(text), [
-    '2 dchp: unknown key; known here: stateDir, log, dhcp, tftp, http, images, boot',
+    '2 dchp: unknown key; known here: stateDir, log, dhcp, dhcp6, tftp, http, images, boot',
     '10 dhcp.subnets[0].pools[0].to: 10.0.1.20 is not a host address of 10.0.0.0/24',
     '12 tftp.port: must be integer'
   ])
@@ -133,6 +133,31 @@ const cases: Record<string, readonly [text: string, expected: readonly string[]]
   'an address of the boot face twice': [
     'http:\n  boot:\n    address: ["::", "::"]\n',
     ['3 http.boot.address: :: is named twice']
+  ],
+  'IPv6 leases without a subnet': [
+    'dhcp6:\n  mode: authoritative\nhttp:\n  boot:\n    address: "::"\n',
+    ['1 dhcp6.subnets: mode authoritative needs at least one subnet']
+  ],
+  'an IPv6 subnet that is no /64': [
+    'dhcp6:\n  subnets:\n    - subnet: fd00::/48\n',
+    ['3 dhcp6.subnets[0].subnet: fd00::/48 is not a /64']
+  ],
+  'an IPv6 subnet with host bits': [
+    'dhcp6:\n  subnets:\n    - subnet: fd00::1/64\n',
+    ['3 dhcp6.subnets[0].subnet: must be an IPv6 network without host bits, like fd00:77::/64']
+  ],
+  'an IPv6 subnet twice': [
+    'dhcp6:\n  subnets:\n    - subnet: fd00::/64\n    - subnet: fd00:0::/64\n',
+    ['4 dhcp6.subnets[1].subnet: fd00::/64 is named twice']
+  ],
+  'a DHCPv6 interface twice': ['dhcp6:\n  interfaces: [eth0, eth0]\n', ['2 dhcp6.interfaces[1]: eth0 is named twice']],
+  'IPv6 boot with a boot face that speaks IPv4 alone': [
+    'dhcp6:\n  mode: stateless\nhttp:\n  boot:\n    address: 0.0.0.0\n',
+    ['5 http.boot.address: no IPv6 address: with dhcp6.mode stateless, write [0.0.0.0, "::"]']
+  ],
+  'TFTP on a DHCPv6 port': [
+    'dhcp: { mode: off }\ndhcp6: { mode: stateless }\nhttp: { boot: { address: "::" } }\ntftp:\n  port: 547\n',
+    ["5 tftp.port: port 547 is DHCP's already"]
   ],
   'TFTP on a DHCP port': ['tftp:\n  port: 67\n', ["2 tftp.port: port 67 is DHCP's already"]]
 }

@@ -15,7 +15,7 @@ function isDeclarative(file: string): boolean {
 }
 
 t.test('each file of the two inner rings has its test, at the mirrored place', async (t) => {
-  const missing = files('server/{wire,net,dhcp,tftp,boot,image}/**/*.ts')
+  const missing = files('server/{wire,net,dhcp,dhcp6,tftp,boot,image}/**/*.ts')
     .filter((file) => !isDeclarative(file))
     .map((file) => file.replace('server/', 'test/unit/').replace(/\.ts$/, '.test.ts'))
     .filter((test) => files(test).length === 0)
@@ -30,7 +30,7 @@ t.test('each unit test stands beside a file that exists', async (t) => {
   t.same(orphans, [])
 })
 
-const PROTOCOLS = ['server/dhcp/', 'server/tftp/', 'server/http/', 'server/nbd/']
+const PROTOCOLS = ['server/dhcp/', 'server/dhcp6/', 'server/tftp/', 'server/http/', 'server/nbd/']
 
 t.test('protocols never import one another', async (t) => {
   const strays = PROTOCOLS.flatMap((own) =>

@@ -70,7 +70,7 @@ t.test('a config with three mistakes', async (t) => {
     `rootcast: ${config} has 3 mistakes
   line 1: dhcp.mode: must be one of authoritative, proxy, off
   line 2: tftp.port: must be <= 65535
-  line 3: htpp: unknown key; known here: stateDir, log, dhcp, tftp, http, images, boot
+  line 3: htpp: unknown key; known here: stateDir, log, dhcp, dhcp6, tftp, http, images, boot
 `
   )
 })

@@ -24,6 +24,11 @@ t.test('the ports that a configuration asks for', async (t) => {
     'tcp 81',
     'tcp 8070'
   ])
+  const http = { boot: { address: '::' } }
+  const onlyIpv6 = (mode: string) =>
+    ports({ dhcp: { mode: 'off' }, dhcp6: { mode, subnets: [{ subnet: 'fd00::/64' }] }, http })
+  t.strictSame(onlyIpv6('authoritative'), ['udp 547', 'udp 69', 'tcp 80', 'tcp 8070'])
+  t.strictSame(onlyIpv6('stateless'), ['udp 547', 'udp 4011', 'udp 69', 'tcp 80', 'tcp 8070'])
 })
 
 t.test('who holds a port', async (t) => {

@@ -1,0 +1,64 @@
+// The table of IPv6 leases: what DHCPv6 promised must be on disk before the promise leaves.
+import { type Selectable } from 'kysely'
+import { type Lease6, type LeaseStore6 } from '../dhcp6/leases.ts'
+import { type Database } from './database.ts'
+import { type Lease6Row } from './tables.ts'
+import { Turns } from './turns.ts'
+
+export class StoredLeases6 implements LeaseStore6 {
+  readonly #database: Database
+  readonly #turns = new Turns()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** What clients know this server by. Made once, and then the same for as long as the database is kept. */
+  async serverId(makeDuid: () => Uint8Array): Promise<Uint8Array> {
+    return this.#turns.take(async () => {
+      const kept = await this.#database.selectFrom('dhcp6_server').select('duid').executeTakeFirst()
+      if (kept) return Buffer.from(kept.duid, 'hex')
+      const made = makeDuid()
+      await this.#database
+        .insertInto('dhcp6_server')
+        .values({ duid: Buffer.from(made).toString('hex') })
+        .execute()
+      return made
+    })
+  }
+
+  async load(): Promise<readonly Lease6[]> {
+    const rows = await this.#database.selectFrom('leases6').selectAll().orderBy('address').execute()
+    return rows.map(fromRow)
+  }
+
+  /** Upserts by address; resolves once they are on disk, all of them or none. */
+  save(leases: readonly Lease6[]): Promise<void> {
+    return this.#turns.take(() =>
+      this.#database.transaction().execute(async (transaction) => {
+        for (const lease of leases) await upsert(transaction, toRow(lease))
+      })
+    )
+  }
+
+  /** Forgets what was over before `before` (ms since 1970): invented machines leave nothing for ever. */
+  async prune(before: number): Promise<void> {
+    await this.#turns.take(() => this.#database.deleteFrom('leases6').where('expires_at', '<', before).execute())
+  }
+}
+
+async function upsert(database: Database, { address, ...rest }: Lease6Row): Promise<void> {
+  await database
+    .insertInto('leases6')
+    .values({ address, ...rest })
+    .onConflict((conflict) => conflict.column('address').doUpdateSet(rest))
+    .execute()
+}
+
+function toRow({ expiresAt, updatedAt, ...lease }: Lease6): Lease6Row {
+  return { ...lease, expires_at: expiresAt, updated_at: updatedAt }
+}
+
+function fromRow({ expires_at, updated_at, ...row }: Selectable<Lease6Row>): Lease6 {
+  return { ...row, expiresAt: expires_at, updatedAt: updated_at }
+}

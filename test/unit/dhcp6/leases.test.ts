@@ -1,0 +1,64 @@
+import t from 'tap'
+import { SubnetLeases6 } from '../../../server/dhcp6/leases.ts'
+import { contains6 } from '../../../server/net/ipv6.ts'
+
+const SUBNET = { subnet: { network: 'fd00:77::', prefix: 64 }, leaseSeconds: 100, dns: [] }
+const OTHERS = () => false
+const MAC = '52:54:00:00:00:01'
+const SECOND = '52:54:00:00:00:02'
+
+t.test('a machine has one address of its own, whoever forgets it', async (t) => {
+  const leases = new SubnetLeases6(SUBNET)
+  const address = leases.addressFor(MAC, OTHERS, 0) ?? ''
+  t.ok(contains6(SUBNET.subnet, address))
+  t.equal(leases.addressFor(MAC, OTHERS, 0), address)
+  t.not(leases.addressFor(SECOND, OTHERS, 0), address)
+  t.equal(new SubnetLeases6(SUBNET).addressFor(MAC, OTHERS, 0), address)
+  const lease = leases.bind(MAC, '0003', address, 5)
+  t.same(lease, { address, identity: MAC, duid: '0003', state: 'bound', expiresAt: 100_005, updatedAt: 5 })
+  t.equal(leases.addressFor(MAC, OTHERS, 50_000), address)
+})
+
+t.test('nobody gets what is ours, what somebody else has, or what somebody strange uses', async (t) => {
+  const leases = new SubnetLeases6(SUBNET)
+  const first = leases.addressFor(MAC, OTHERS, 0) ?? ''
+  const second = leases.addressFor(MAC, (address) => address === first, 0) ?? ''
+  t.not(second, first, 'ours')
+
+  leases.restore([{ address: first, identity: SECOND, duid: '', state: 'bound', expiresAt: 1000, updatedAt: 0 }])
+  t.equal(leases.addressFor(MAC, OTHERS, 0), second, "somebody else's")
+  t.equal(leases.addressFor(MAC, OTHERS, 1000), first, 'until that is over')
+
+  leases.bind(MAC, '', first, 1000)
+  t.match(leases.end(MAC, first, 'declined', 2000), { state: 'declined', expiresAt: 602_000 })
+  t.equal(leases.addressFor(MAC, OTHERS, 3000), second, 'declined')
+  t.equal(leases.addressFor(MAC, OTHERS, 602_000), first, 'ten minutes later')
+})
+
+t.test('only its holder ends a lease, and once', async (t) => {
+  const leases = new SubnetLeases6(SUBNET)
+  const address = leases.addressFor(MAC, OTHERS, 0) ?? ''
+  t.equal(leases.end(MAC, address, 'released', 0), undefined)
+  leases.bind(MAC, '', address, 0)
+  t.equal(leases.end(SECOND, address, 'released', 1), undefined)
+  t.match(leases.end(MAC, address, 'released', 2), { state: 'released', expiresAt: 2 })
+  t.equal(leases.end(MAC, address, 'released', 3), undefined)
+  t.equal(leases.addressFor(MAC, OTHERS, 3), address)
+})
+
+t.test('restoring takes what is of this subnet', async (t) => {
+  const leases = new SubnetLeases6(SUBNET, 1)
+  const row = { identity: SECOND, duid: '', state: 'bound', expiresAt: 1000, updatedAt: 0 } as const
+  leases.restore([{ ...row, address: 'fd00:78::1' }])
+  t.ok(leases.addressFor(MAC, OTHERS, 0), 'there is room')
+})
+
+t.test('a full table has room again when leases are over', async (t) => {
+  const leases = new SubnetLeases6(SUBNET, 1)
+  const address = leases.addressFor(MAC, OTHERS, 0) ?? ''
+  leases.bind(MAC, '', address, 0)
+  t.equal(leases.addressFor(SECOND, OTHERS, 99_000), undefined)
+  t.equal(leases.addressFor(MAC, OTHERS, 99_000), address, 'who has one keeps it')
+  t.equal(leases.addressFor(SECOND, OTHERS, 100_000), undefined, 'it was looked through a second ago')
+  t.ok(leases.addressFor(SECOND, OTHERS, 159_000))
+})
