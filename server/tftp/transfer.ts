@@ -80,10 +80,11 @@ const QUICK_TRIES = 4
 /** In a lossy window few ACKs are of fresh blocks: without a bound the timeout would grow by each loss. */
 const MAX_CAUTION = 3
 /** Waits shorter than this are those of a busy host, and no queue of packets. */
-const QUEUE_FLOOR_MS = 3
+const QUEUE_FLOOR_MS = 5
 /** A window spread over this many times the wait in a queue leaves most of the queue to others. */
 const SPREAD_PER_WAIT = 2
-/** A queue that overflows although windows are spread: they are spread over more. */
+/** And over this many, at most, where windows that are spread are lost all the same: the wait may be a busy host's. */
+const MOST_SPREAD_PER_WAIT = 6
 const SPREAD_GROWTH = 2
 const MAX_SPREAD_MS = 1000
 /** After silence a window is spread over this part of the timeout: it may have been too much at once. */
@@ -210,14 +211,16 @@ function restart(t: Transfer, at: number): Step {
   return goOn({ ...t, nextBlock: t.acked + 1, doubledTo: t.sentTo, begunAt: at }, at)
 }
 
-/** Sends the next slice of the window, if it has any left. */
+/** Sends the next slice of the window, if it has any left, and those that a late timer has kept back. */
 function goOn(t: Transfer, at: number): Step {
   const end = windowEnd(t)
   const from = t.nextBlock
   if (from > end) return { kind: 'wait', next: { ...t, wakeAt: at + timeoutMs(t) } }
-  const slices = Math.min(t.terms.windowsize, Math.floor(t.spreadMs / MIN_SLICE_MS))
-  const to = slices > 1 ? Math.min(end, from + Math.ceil(t.terms.windowsize / slices) - 1) : end
-  const wakeAt = at + (to < end ? t.spreadMs / slices : timeoutMs(t))
+  const slices = Math.max(1, Math.min(t.terms.windowsize, Math.floor(t.spreadMs / MIN_SLICE_MS)))
+  const sliceMs = t.spreadMs / slices
+  const due = from === t.acked + 1 || slices === 1 ? 1 : 1 + Math.floor(Math.max(0, at - t.wakeAt) / sliceMs)
+  const to = slices === 1 ? end : Math.min(end, from + due * Math.ceil(t.terms.windowsize / slices) - 1)
+  const wakeAt = at + (to < end ? sliceMs : timeoutMs(t))
   const sentTo = Math.max(t.sentTo, to)
   const next = { ...t, sentTo, nextBlock: to + 1, freshFrom: t.sentTo + 1, sentAt: at, wakeAt }
   return { kind: 'send', next, from, to }
@@ -231,7 +234,8 @@ function spreadAfter(t: Transfer, progress: number, isLoss: boolean): number {
   const waitMs = t.roundTripMs === undefined ? 0 : t.roundTripMs - t.leastMs
   const eased = t.spreadMs * 2 ** -(progress / t.terms.windowsize)
   if (waitMs >= QUEUE_FLOOR_MS && (isLoss || t.spreadMs > 0)) {
-    return Math.min(MAX_SPREAD_MS, Math.max(SPREAD_PER_WAIT * waitMs, isLoss ? SPREAD_GROWTH * t.spreadMs : eased))
+    const grown = isLoss ? Math.min(MOST_SPREAD_PER_WAIT * waitMs, SPREAD_GROWTH * t.spreadMs) : 0
+    return Math.min(MAX_SPREAD_MS, Math.max(SPREAD_PER_WAIT * waitMs, eased, grown))
   }
   return eased < 1 ? 0 : eased
 }
