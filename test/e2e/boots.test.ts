@@ -71,7 +71,7 @@ const ROWS: readonly Row[] = [
     }
   },
   {
-    name: 'UEFI HTTP boot',
+    name: 'H3: UEFI HTTP boot, whose Host header lacks the port',
     client: { firmware: 'uefi', rom: 'none', httpBoot: true },
     settings: {},
     screen: /iPXE 1\./,

@@ -1,37 +1,26 @@
 // U-Boot as the boards have it that are no PCs: what it asks for, what it makes of our answers, and a kernel that it starts.
 import './support/bare.ts'
-import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import t from 'tap'
 import Type from 'typebox'
-import { SCRATCH } from '../../server/lab/namespace.ts'
 import { clientMac } from '../../server/lab/network.ts'
 import { formatIpv4 } from '../../server/net/ipv4.ts'
 import { decodeTftp, type TftpPacket } from '../../server/tftp/packet.ts'
 import { type CapturedDatagram } from '../support/pcap.ts'
 import { Capture } from './support/capture.ts'
-import { layerOf } from './support/layer.ts'
-import { tinyKernel, UBoot } from './support/u-boot.ts'
+import { INITRD, publishTiny, TINY } from './support/tiny.ts'
+import { UBoot } from './support/u-boot.ts'
 import { LOG_DIRECTORY, startWorld } from './support/world.ts'
 
-const KERNEL = tinyKernel(3_000_000)
-/** More than 65,535 blocks where a block is 16 bytes. */
-const INITRD = Buffer.concat([Buffer.from('070701'), randomBytes(1_100_000)])
-
 const world = await startWorld(t, { clients: 2 })
-const files = { kernel: join(SCRATCH, 'kernel'), initrd: join(SCRATCH, 'initrd') }
-writeFileSync(files.kernel, KERNEL)
-writeFileSync(files.initrd, INITRD)
-const root = { layers: [await layerOf('etc/tiny', 'tiny')] }
-const { initrd } = await world.publishFiles({ ...files, root, image: 'tiny', version: '1', arguments: ['quiet'] })
+const { initrd } = await publishTiny(world)
 /** In the board's memory. */
 const ADDRESS = '0x42000000'
 const INITRD_NAME = `blobs/${initrd.digest.replace(':', '/')}`
 await world.rig.api.post(
   '/hosts',
-  { name: 'board', mac: clientMac(1), image: 'tiny', channel: 'stable' },
+  { name: 'board', mac: clientMac(1), image: TINY, channel: 'stable' },
   Type.Object({})
 )
 

@@ -1,10 +1,10 @@
-// What goes over the wire between the boot server and one client, as it is.
+// What goes over the wire between the boot server and one client, as it is. Kept beside the logs.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { SCRATCH } from '../../../server/lab/namespace.ts'
 import { eventually } from '../../support/netns.ts'
 import { type CapturedDatagram, readPcap } from '../../support/pcap.ts'
+import { LOG_DIRECTORY } from './world.ts'
 
 export class Capture {
   readonly path: string
@@ -19,7 +19,7 @@ export class Capture {
 
   /** Hears from now on every UDP datagram at the plug of the rig's client of this number. */
   static async of(number: number): Promise<Capture> {
-    const path = join(SCRATCH, `client${number}.pcap`)
+    const path = join(LOG_DIRECTORY, `client${number}.pcap`)
     // Unbuffered, so that the file is never far behind.
     const tcpdump = spawn(
       'tcpdump',

@@ -42,7 +42,7 @@ function resolver(settings: Parameters<typeof bootWorld>[0] = {}) {
   return { ...world, get, read, lease }
 }
 
-t.test('a loader is a file, with the type by which UEFI HTTP boot knows a program', async (t) => {
+t.test('H4: a loader is a file, with the type by which UEFI HTTP boot knows a program', async (t) => {
   const { get } = resolver()
   t.same(await get('shimx64.efi'), { kind: 'file', ...FILE, digest: undefined, mediaType: 'application/efi' })
   t.match(await get('pxelinux/ldlinux.c32'), { kind: 'file', mediaType: 'application/octet-stream' })

@@ -37,7 +37,7 @@ const BIOS: OptionList = [[60, latin1('PXEClient:Arch:00000:UNDI:002001')], [93,
 const UEFI: OptionList = [[60, latin1('PXEClient:Arch:00007:UNDI:003000')], [93, bytes(0, 7)], ASK_BOTH]
 const IPXE: OptionList = [[60, latin1('PXEClient:Arch:00000:UNDI:002001')], [77, latin1('iPXE')], ASK_BOTH]
 
-t.test('P1, P2, C11: PXE firmware is told in the header and in options, with discovery control', async (t) => {
+t.test('P1, P2, P5, C11: PXE firmware is told in the header and in options, with discovery control', async (t) => {
   const want = {
     siaddr: SERVER,
     file: 'ipxe/undionly.kpxe',
@@ -88,7 +88,7 @@ t.test('P6: the boot item is echoed', async (t) => {
   t.equal(fieldsFor({ options, port: 4011 }).options[43], '0601084704000000 00ff'.replace(' ', ''))
 })
 
-t.test('P8: iPXE is told the script, the kernel line, and not to wait for ProxyDHCP', async (t) => {
+t.test('P8, D11: iPXE is told the script, the kernel line, and not to wait for ProxyDHCP', async (t) => {
   const answer = bootAnswer({ bootfile: 'http://192.168.77.1/boot.ipxe' })
   const fields = fieldsFor({ options: IPXE, answer })
   t.same(fields, {
@@ -161,7 +161,7 @@ t.test('P9, C11: a Raspberry Pi is told the server, as header field and dotted q
   })
 })
 
-t.test('RFC 5071: PXELINUX’s options, for those who boot it', async (t) => {
+t.test('D13: RFC 5071, PXELINUX’s options, for those who boot it', async (t) => {
   const pxelinux = { configFile: 'pxelinux.cfg/b1', pathPrefix: 'tftp://192.168.77.1/', rebootTimeSeconds: 60 }
   t.match(fieldsFor({ options: BIOS, answer: bootAnswer({ pxelinux }) }).options, {
     208: 'f100747e',

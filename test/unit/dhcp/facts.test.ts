@@ -47,7 +47,7 @@ t.test('who is asking: its stage and arch', async (t) => {
       want: 'ipxe x64-uefi'
     },
     'C6: iPXE, its user class counted': { options: [PXE, [77, latin1('\x03lab\x04iPXE')]], want: 'ipxe x64-uefi' },
-    'P8: iPXE with a user class of somebody’s own': {
+    'C8, P8: iPXE with a user class of somebody’s own': {
       options: [PXE, [77, latin1('acme')], IPXE_FEATURES],
       want: 'ipxe x64-uefi'
     },

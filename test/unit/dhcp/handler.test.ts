@@ -185,7 +185,7 @@ t.test('after all leases were lost, a client’s own address is confirmed when i
   )
 })
 
-t.test('firmware, iPXE and system of one machine get one address', async (t) => {
+t.test('D8: firmware, iPXE and system of one machine get one address', async (t) => {
   const handler = server()
   const stages: DhcpPacket[] = [
     message('discover', [

@@ -56,7 +56,7 @@ t.test('a parameter list leaves out what it does not name, but never mask, route
   t.same(Object.keys(optionsOf(reply.options)), ['1', '3', '6', '15', '51', '53', '54', '58', '59', '252'])
 })
 
-t.test('RFC 2131 table 3: what is copied from the request', async (t) => {
+t.test('C12, D5: RFC 2131 table 3, what is copied from the request', async (t) => {
   const request = message(
     'discover',
     [
@@ -82,7 +82,7 @@ t.test('RFC 2131 table 3: what is copied from the request', async (t) => {
       options: 0
     }
   )
-  t.match(optionsOf(replied(request).options), { 61: 'ff01', 82: '010107' }, 'C12 and D5')
+  t.match(optionsOf(replied(request).options), { 61: 'ff01', 82: '010107' }, 'client-id and relay agent')
 })
 
 t.test('D5: without a relay agent option 82 is not echoed', async (t) => {
