@@ -26,7 +26,7 @@ import { lockDirectory } from './instance-lock.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
-import { parseAddress } from './net/address.ts'
+import { type Address, parseAddress } from './net/address.ts'
 import { takeHandedSockets } from './net/handed-sockets.ts'
 import { watchInterfaces } from './net/interface-watch.ts'
 import { ipv4Beside } from './net/interfaces.ts'
@@ -51,6 +51,7 @@ import { StoredLeases } from './state/leases.ts'
 import { StoredLeases6 } from './state/leases6.ts'
 import { Tokens } from './state/tokens.ts'
 import { startTftpServer } from './tftp/server.ts'
+import { TransferLog, type Who } from './transfer-log.ts'
 
 /** How long one part may take to end before the next one's turn comes. */
 const CLOSE_MS = 5_000
@@ -129,8 +130,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     loaders: loaders.files,
     blob: storedBlobs((digest) => store.blobPath(digest))
   })
+  const transferLog = new TransferLog({ log, clock, whoHas: (address) => whoHas(address, boots) })
   const report = (transfer: TransferReport) => {
     metrics.transfer(transfer)
+    transferLog.transfer(transfer)
     boots.transfer(transfer)
   }
 
@@ -306,6 +309,11 @@ async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof start
  */
 function loaderDefaults({ boot, dhcp }: Config): LoaderDefaults {
   return { 'x64-uefi': dhcp.mode === 'proxy' ? 'ipxe' : 'grub', ...boot.loaders }
+}
+
+function whoHas(address: Address, boots: Boots): Who {
+  const mac = boots.macOf(address)
+  return { mac, host: mac === undefined ? undefined : boots.latest(mac)?.host }
 }
 
 function archAt(address: string, boots: Boots): Arch | undefined {

@@ -3,24 +3,25 @@
 import { type DhcpEvent } from './boot/journal.ts'
 import { type Boot, type BootEvent } from './boot/model.ts'
 import { type Clock } from './clock.ts'
+import { LineBudget } from './line-budget.ts'
 import { type Log } from './log.ts'
 
 /** A machine that is refused asks again and again: the same is said once in so long. */
 const QUIET_MS = 10 * 60_000
 /** Anybody on the network can invent machines: no more lines than this in a minute. */
 const LINES_PER_MINUTE = 60
-const MINUTE_MS = 60_000
 
 export class EventLog {
   readonly #log: Log
   readonly #clock: Clock
   /** What was said when, the oldest first. */
   readonly #said = new Map<string, number>()
-  #minute = { startedAt: Number.NEGATIVE_INFINITY, lines: 0 }
+  readonly #budget: LineBudget
 
   constructor({ log, clock }: { readonly log: Log; readonly clock: Clock }) {
     this.#log = log
     this.#clock = clock
+    this.#budget = new LineBudget(LINES_PER_MINUTE, clock)
   }
 
   dhcp({ kind, mac, detail }: DhcpEvent): void {
@@ -50,7 +51,10 @@ export class EventLog {
   #warn(key: string, facts: object, line: string): void {
     const now = this.#clock.monotonic()
     this.#forget(now)
-    if (this.#said.has(key) || !this.#hasRoom(now)) return
+    if (this.#said.has(key)) return
+    const room = this.#budget.take()
+    if (room === 'just-full') this.#log.warn('too many machines are refused or fail to name each of them')
+    if (room !== 'room') return
     this.#said.set(key, now)
     this.#log.warn(facts, line)
   }
@@ -61,14 +65,5 @@ export class EventLog {
       if (now - at < QUIET_MS) return
       this.#said.delete(key)
     }
-  }
-
-  #hasRoom(now: number): boolean {
-    if (now - this.#minute.startedAt >= MINUTE_MS) this.#minute = { startedAt: now, lines: 0 }
-    this.#minute.lines += 1
-    if (this.#minute.lines === LINES_PER_MINUTE + 1) {
-      this.#log.warn('too many machines are refused or fail to name each of them')
-    }
-    return this.#minute.lines <= LINES_PER_MINUTE
   }
 }

@@ -267,7 +267,8 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       outcome: step === 'layers' && report.outcome === 'ok' ? 'progress' : report.outcome,
       detail: `${what} by ${report.via.toUpperCase()}${report.reason === undefined ? '' : `: ${report.reason}`}`,
       doneBytes: report.doneBytes,
-      totalBytes: report.totalBytes
+      totalBytes: report.totalBytes,
+      bytesPerSecond: report.sentBytes > 0 ? rateOf(report) : undefined
     })
   }
 
@@ -437,6 +438,10 @@ function refusal(step: Step, message: string): Observation {
 /** A Raspberry Pi 3 goes from the OFFER straight to TFTP, without a REQUEST. */
 function isTaken({ kind, arch }: DhcpEvent): boolean {
   return kind === 'ack' || (kind === 'offer' && arch === 'raspberry-pi')
+}
+
+function rateOf({ sentBytes, durationMs }: TransferReport): number {
+  return Math.round((sentBytes * 1000) / Math.max(durationMs, 1))
 }
 
 function outcomeOf(kind: DhcpEvent['kind']): BootEvent['outcome'] {

@@ -202,6 +202,8 @@ export interface BootEvent {
   readonly detail: string
   readonly doneBytes: number | undefined
   readonly totalBytes: number | undefined
+  /** How fast they come. */
+  readonly bytesPerSecond: number | undefined
 }
 
 /** What serves the bytes of one name. TFTP and HTTP serve the same ones. */
@@ -240,7 +242,13 @@ export interface TransferReport {
   readonly outcome: 'started' | 'progress' | 'ok' | 'failed'
   readonly doneBytes: number
   readonly totalBytes: number
+  /** In this transfer alone: one that goes on with an earlier one sends less than it will have done. */
+  readonly sentBytes: number
   readonly durationMs: number
+  /** Blocks sent again; undefined where the kernel sees to that. */
+  readonly retransmissions?: number | undefined
+  /** Nothing was ever heard of who asked: its address may be borrowed. */
+  readonly unanswered?: boolean | undefined
   /** In words, when it failed. */
   readonly reason: string | undefined
 }

@@ -19,6 +19,8 @@ export interface Observation {
   readonly detail: string
   readonly doneBytes?: number | undefined
   readonly totalBytes?: number | undefined
+  /** Left out where only the bytes are told, and not how long they took. */
+  readonly bytesPerSecond?: number | undefined
   /** The boot can't go on by itself after this. */
   readonly fatal?: boolean | undefined
 }
@@ -71,7 +73,8 @@ export function observe(progress: Progress, seen: Observation, now: number): Adv
   const { boot } = progress
   const reached = order(seen.step) > order(progress.reached) ? seen.step : progress.reached
   const reachedAt = reached === progress.reached ? progress.reachedAt : now
-  const event = eventOf(boot, seen, now)
+  const bytesPerSecond = seen.bytesPerSecond ?? rateSince(progress.lastEvent, seen, now)
+  const event = eventOf(boot, { ...seen, bytesPerSecond }, now)
   const repeated = isRepeat(progress.lastEvent, event)
   const next = { ...boot, state: stateAfter(boot, seen), updatedAt: now }
   return {
@@ -131,8 +134,15 @@ function stateAfter(boot: Boot, seen: Observation): Boot['state'] {
 }
 
 function eventOf(boot: Boot, seen: Observation, at: number): BootEvent {
-  const { step, outcome, detail, doneBytes, totalBytes } = seen
-  return { bootId: boot.id, mac: boot.mac, at, step, outcome, detail, doneBytes, totalBytes }
+  const { step, outcome, detail, doneBytes, totalBytes, bytesPerSecond } = seen
+  return { bootId: boot.id, mac: boot.mac, at, step, outcome, detail, doneBytes, totalBytes, bytesPerSecond }
+}
+
+/** Of a machine that tells itself how far it is. */
+function rateSince(last: BootEvent | undefined, { step, doneBytes }: Observation, now: number): number | undefined {
+  if (last?.step !== step || last.doneBytes === undefined || doneBytes === undefined) return undefined
+  const [bytes, ms] = [doneBytes - last.doneBytes, now - last.at]
+  return bytes > 0 && ms > 0 ? Math.round((bytes * 1000) / ms) : undefined
 }
 
 function isRepeat(last: BootEvent | undefined, event: BootEvent): boolean {

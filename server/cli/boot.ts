@@ -96,14 +96,18 @@ function watch(context: Context): Command {
 }
 
 /** @param sinceStartMs undefined: the time of day instead. */
-function formatEvent(
-  { at, step, outcome, detail, doneBytes, totalBytes }: BootEvent,
-  sinceStartMs: number | undefined
-): string {
+function formatEvent({ at, step, outcome, detail, ...transfer }: BootEvent, sinceStartMs: number | undefined): string {
   const time = sinceStartMs === undefined ? formatTime(at) : `${(sinceStartMs / 1000).toFixed(1).padStart(7)} s`
-  const bytes =
-    doneBytes === undefined || totalBytes === undefined
-      ? ''
-      : `  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`
-  return `${time}  ${step.padEnd(9)}  ${outcome.padEnd(8)}${bytes}  ${detail}`.trimEnd()
+  return `${time}  ${step.padEnd(9)}  ${outcome.padEnd(8)}${formatTransfer(transfer)}  ${detail}`.trimEnd()
+}
+
+function formatTransfer({
+  doneBytes,
+  totalBytes,
+  bytesPerSecond
+}: Pick<BootEvent, 'doneBytes' | 'totalBytes' | 'bytesPerSecond'>): string {
+  if (doneBytes === undefined || totalBytes === undefined) return ''
+  const share = doneBytes < totalBytes ? ` (${Math.floor((100 * doneBytes) / totalBytes)} %)` : ''
+  const rate = bytesPerSecond === undefined ? '' : `, ${formatBytes(bytesPerSecond)}/s`
+  return `  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}${share}${rate}`
 }

@@ -144,7 +144,8 @@ export const BootEventSchema = Type.Object({
   outcome: Type.Enum(['started', 'progress', 'ok', 'failed']),
   detail: Type.String(),
   doneBytes: Type.Optional(Type.Integer()),
-  totalBytes: Type.Optional(Type.Integer())
+  totalBytes: Type.Optional(Type.Integer()),
+  bytesPerSecond: Type.Optional(Type.Integer())
 })
 
 export const LeaseSchema = Type.Object({

@@ -73,14 +73,14 @@ async function send(deps: NameDeps, transfer: Transfer, outlet: Outlet): Promise
     deps.counters.sentBytes += sentBytes - countedBytes
     countedBytes = sentBytes
     const doneBytes = plan.start + sentBytes
-    deps.report({ name, via: 'http', client, outcome, doneBytes, totalBytes, durationMs, reason })
+    deps.report({ name, via: 'http', client, outcome, doneBytes, totalBytes, sentBytes, durationMs, reason })
   }
   if (plan.start === 0) tell('started', 0)
   try {
     conclude(tell, transfer, await deps.sender.deliver(outlet, plan, resource, (sent) => tell('progress', sent)))
   } catch (error) {
     deps.log.error({ err: error, name: transfer.name }, 'a file could not be served')
-    tell('failed', 0, 'the server could not read the file')
+    tell('failed', countedBytes, 'the server could not read the file')
     plain(outlet, 500, 'the server failed')
   }
 }

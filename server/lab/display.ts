@@ -60,9 +60,10 @@ export class Display {
     this.line(`${seconds.padStart(6)} s  ${words.trimEnd()}`)
   }
 
-  #move({ mac, step, doneBytes, totalBytes }: BootEvent): void {
+  #move({ mac, step, doneBytes, totalBytes, bytesPerSecond }: BootEvent): void {
     if (!this.#bars || doneBytes === undefined || !totalBytes) return
-    const words = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`
+    const rate = bytesPerSecond === undefined ? '' : `, ${formatBytes(bytesPerSecond)}/s`
+    const words = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}${rate}`
     const payload = { name: this.#options.name(mac), step, words }
     const bar = this.#moving.get(mac) ?? this.#bars.create(totalBytes, 0, payload)
     this.#moving.set(mac, bar)

@@ -37,12 +37,24 @@ export function fromBootRow({
   }
 }
 
-export function toEventRow({ bootId, doneBytes, totalBytes, ...event }: BootEvent): Insertable<BootEventRow> {
-  return { ...event, boot_id: bootId, done_bytes: doneBytes ?? null, total_bytes: totalBytes ?? null }
+export function toEventRow({
+  bootId,
+  doneBytes,
+  totalBytes,
+  bytesPerSecond,
+  ...event
+}: BootEvent): Insertable<BootEventRow> {
+  return {
+    ...event,
+    boot_id: bootId,
+    done_bytes: doneBytes ?? null,
+    total_bytes: totalBytes ?? null,
+    bytes_per_second: bytesPerSecond ?? null
+  }
 }
 
 export function fromEventRow(row: Selectable<BootEventRow>): BootEvent {
-  const { boot_id, mac, at, step, outcome, detail, done_bytes, total_bytes } = row
+  const { boot_id, mac, at, step, outcome, detail, done_bytes, total_bytes, bytes_per_second } = row
   return {
     bootId: boot_id,
     mac,
@@ -51,6 +63,7 @@ export function fromEventRow(row: Selectable<BootEventRow>): BootEvent {
     outcome,
     detail,
     doneBytes: done_bytes ?? undefined,
-    totalBytes: total_bytes ?? undefined
+    totalBytes: total_bytes ?? undefined,
+    bytesPerSecond: bytes_per_second ?? undefined
   }
 }

@@ -32,6 +32,11 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .addColumn('duid', 'text', (column) => column.primaryKey())
         .execute()
     }
+  },
+  '0004-rate-of-transfers': {
+    async up(db) {
+      await db.schema.alterTable('boot_events').addColumn('bytes_per_second', 'bigint').execute()
+    }
   }
 }
 

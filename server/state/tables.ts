@@ -124,4 +124,5 @@ export interface BootEventRow {
   detail: string
   done_bytes: number | null
   total_bytes: number | null
+  bytes_per_second: number | null
 }

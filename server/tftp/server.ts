@@ -382,37 +382,25 @@ class Server implements TftpServer {
     this.#finish(transfer)
     if (!session) return
     const totalBytes = transfer.lease?.sizeBytes ?? 0
-    const bytes = end.kind === 'ok' ? totalBytes : session.doneBytes
-    const seconds = (this.#options.clock.monotonic() - transfer.startedAt) / 1000
-    const facts = {
-      client: transfer.peer.address,
-      file: transfer.name,
-      bytes,
-      seconds: Number(seconds.toFixed(3)),
-      mbPerSecond: Number((bytes / 1e6 / Math.max(seconds, 1e-3)).toFixed(1)),
-      retransmissions: session.retransmissions
-    }
-    if (end.kind === 'ok') this.#succeeded(transfer, facts, end.confirmed)
-    else if (isProbe(end, session)) this.#probed(facts, reasonOf(end))
-    else this.#failed(transfer, facts, reasonOf(end), session.hasAnswered)
+    if (end.kind === 'ok') this.#succeeded(transfer, totalBytes)
+    else if (isProbe(end, session)) this.#probed(transfer, reasonOf(end))
+    else this.#failed(transfer, session, reasonOf(end))
   }
 
-  #failed(transfer: Transfer, facts: { readonly bytes: number }, reason: string, hasAnswered: boolean): void {
+  #failed(transfer: Transfer, { doneBytes, hasAnswered }: Session, reason: string): void {
     this.counters.transfersFailed++
-    if (hasAnswered) this.#options.log.warn({ ...facts, reason }, 'tftp: transfer failed')
-    else this.#drop('unanswered', transfer.peer) // one request with a borrowed address each: no line for it
-    this.#report(transfer, 'failed', facts.bytes, reason)
+    if (!hasAnswered) this.#drop('unanswered', transfer.peer)
+    this.#report(transfer, 'failed', doneBytes, reason)
   }
 
-  #succeeded(transfer: Transfer, facts: { readonly bytes: number }, confirmed: boolean): void {
+  #succeeded(transfer: Transfer, bytes: number): void {
     this.counters.transfersOk++
-    this.#options.log.info({ ...facts, confirmed }, 'tftp: transfer done')
-    this.#report(transfer, 'ok', facts.bytes)
+    this.#report(transfer, 'ok', bytes)
   }
 
-  #probed(facts: object, why: string): void {
+  #probed({ peer, name }: Transfer, why: string): void {
     this.counters.probes++
-    this.#options.log.debug({ ...facts, reason: why }, 'tftp: probed')
+    this.#options.log.debug({ client: peer.address, file: name, reason: why }, 'tftp: probed')
   }
 
   #startFailed(transfer: Transfer, error: unknown): void {
@@ -455,6 +443,9 @@ class Server implements TftpServer {
         outcome,
         doneBytes,
         totalBytes: transfer.lease?.sizeBytes ?? 0,
+        sentBytes: doneBytes,
+        retransmissions: transfer.session?.retransmissions,
+        unanswered: !transfer.session?.hasAnswered,
         durationMs: this.#options.clock.monotonic() - transfer.startedAt,
         reason
       })

@@ -7,7 +7,8 @@ import t from 'tap'
 import { systemClock } from '../../server/clock.ts'
 import { startDaemon } from '../../server/daemon.ts'
 import { form } from '../fakes/admin.ts'
-import { silentLog, temporaryDirectory, testConfig } from '../support/cli.ts'
+import { temporaryDirectory, testConfig } from '../support/cli.ts'
+import { readableLog } from '../support/log-lines.ts'
 import { enterOwnNetwork, ip, Namespace } from '../support/netns.ts'
 import { layer } from '../support/squashfs.ts'
 
@@ -59,7 +60,8 @@ t.test('what clients did is what a scraper reads', { timeout: 120_000 }, async (
     tftp: { addresses: [SERVER] },
     http: { boot: { address: SERVER }, admin: { port: 0 } }
   })
-  const daemon = await startDaemon(config, { clock: systemClock, log: silentLog() })
+  const { log, lines } = readableLog()
+  const daemon = await startDaemon(config, { clock: systemClock, log })
   t.teardown(() => daemon.close())
   const headers = { authorization: `Bearer ${(await readFile(daemon.tokenFile, 'utf8')).trim()}` }
   const scrape = async (accept: string) => {
@@ -120,6 +122,10 @@ t.test('what clients did is what a scraper reads', { timeout: 120_000 }, async (
   t.ok(sumOf(after, 'rootcast_image_store_bytes') > 500_000)
   t.ok(sumOf(after, 'process_resident_memory_bytes') > 10e6)
   t.ok(rises('rootcast_event_loop_lag_seconds_count') >= 0)
+
+  const [byTftp, byHttp] = lines().filter(({ msg }) => String(msg).includes('transfer done'))
+  t.match(byTftp, { address: '192.168.77.50', file: LOADER, bytes: loader, retransmissions: 0 })
+  t.match(byHttp, { address: '192.168.77.50', file: blob, bytes: 300_000, mbPerSecond: Number })
 
   // The older format says the same; its parser leaves out the ending of a counter's name.
   const older = await parsed('prometheus', await scrape('text/plain'))

@@ -28,7 +28,7 @@ function failed(detail: string, state: Boot['state'] = 'failed'): [BootEvent, Bo
   const at = 0
   const event: BootEvent = {
     ...{ bootId: 'b1', mac: MAC, at, step: 'script', outcome: 'failed', detail },
-    ...{ doneBytes: undefined, totalBytes: undefined }
+    ...{ doneBytes: undefined, totalBytes: undefined, bytesPerSecond: undefined }
   }
   const boot: Boot = {
     ...{ id: 'b1', mac: MAC, address: undefined, host: 'pc-07', arch: 'x86-bios', state },

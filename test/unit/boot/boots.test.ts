@@ -47,6 +47,7 @@ function transfer(name: string, facts: Partial<TransferReport> = {}): TransferRe
     outcome: 'ok',
     doneBytes: 9,
     totalBytes: 9,
+    sentBytes: 9,
     durationMs: 1,
     reason: undefined,
     ...facts
@@ -391,10 +392,12 @@ t.test('where bytes are is told to those who watch, and not kept', async (t) => 
   const kept = store.journal.length
   boots.checkIn(FIRST, 'layers progress 10 20')
   t.match(events.at(-1), { step: 'layers', outcome: 'progress', doneBytes: 10, totalBytes: 20 })
+  boots.transfer(transfer(KERNEL, { outcome: 'progress', doneBytes: 8, sentBytes: 5, durationMs: 500 }))
+  t.match(events.at(-1), { step: 'kernel', outcome: 'progress', doneBytes: 8, totalBytes: 9, bytesPerSecond: 10 })
   t.equal(store.journal.length, kept)
   leave()
   boots.checkIn(FIRST, 'up ok')
-  t.equal(events.at(-1)?.step, 'layers', 'who left hears no more')
+  t.equal(events.at(-1)?.step, 'kernel', 'who left hears no more')
 })
 
 t.test('the client knows best how far its layers are', async (t) => {

@@ -212,6 +212,7 @@ t.test(
       client: CLIENT,
       outcome: 'ok',
       doneBytes: 9,
+      sentBytes: 9,
       totalBytes: 9,
       durationMs: 1,
       reason: undefined

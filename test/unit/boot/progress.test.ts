@@ -56,6 +56,26 @@ for (const [sentence, [current, step, opens]] of Object.entries(OPENINGS)) {
   t.test(sentence, async (t) => t.equal(opensBoot(current, step, 2000, LIMITS), opens))
 }
 
+t.test('a machine that tells how far it is tells how fast', async (t) => {
+  const first = observe(at('network'), seen('layers', 'progress', { doneBytes: 100, totalBytes: 900 }), 2000)
+  t.equal(first.event?.bytesPerSecond, undefined)
+  const second = observe(first.progress, seen('layers', 'progress', { doneBytes: 400, totalBytes: 900 }), 4000)
+  t.equal(second.event?.bytesPerSecond, 150)
+  const jumpedBack = observe(second.progress, seen('layers', 'progress', { doneBytes: 500, totalBytes: 900 }), 3000)
+  t.equal(jumpedBack.event?.bytesPerSecond, undefined)
+  const anew = observe(second.progress, seen('layers', 'progress', { doneBytes: 10, totalBytes: 900 }), 5000)
+  t.equal(anew.event?.bytesPerSecond, undefined)
+})
+
+t.test('a server that sends knows itself how fast', async (t) => {
+  const { event } = observe(
+    at('script'),
+    seen('kernel', 'ok', { doneBytes: 9, totalBytes: 9, bytesPerSecond: 3 }),
+    2000
+  )
+  t.equal(event?.bytesPerSecond, 3)
+})
+
 t.test('the same step after a long silence is another boot', async (t) => {
   t.equal(opensBoot(at('script'), 'script', 1000 + 600_000, LIMITS), true)
 })

@@ -10,7 +10,8 @@ t.test('boots, as a machine asks for its script', async (t) => {
   const stop = new AbortController()
   const watching = rootcast(['boot', 'watch'], { signal: stop.signal })
   const script = `http://127.0.0.1:${daemon.bootPort}/boot.ipxe?mac=52:54:00:12:34:56&platform=pcbios&arch=i386`
-  t.match(await fetch(script).then((response) => response.text()), /^#!ipxe/)
+  const text = await fetch(script).then((response) => response.text())
+  t.match(text, /^#!ipxe/)
 
   const [boot] = (await json(['boot', 'list'])) as { id: string }[]
   t.match(boot, { mac: '52:54:00:12:34:56', state: 'booting', image: 'lab', version: '1' })
@@ -18,8 +19,16 @@ t.test('boots, as a machine asks for its script', async (t) => {
   t.match(await rootcast(['boot', 'show', boot?.id ?? '']), { stdout: /state +booting\n.* s {2}script +ok/s })
   t.match(await rootcast(['boot', 'show', 'nosuchboot']), { exitCode: 1 })
 
+  const [kernel = ''] = /http:\S+blobs\S+/.exec(text) ?? []
+  t.equal(await fetch(kernel).then((response) => response.text()), 'kernel one')
+  const shown = async () => (await rootcast(['boot', 'show', boot?.id ?? ''])).stdout
+  while (!/kernel +ok/.test(await shown()));
+  t.match(await shown(), /kernel +ok +10 B of 10 B, [\d.]+ k?B\/s {2}kernel by HTTP/)
+
   stop.abort()
-  t.equal((await watching).exitCode, 130)
+  const watched = await watching
+  t.equal(watched.exitCode, 130)
+  t.match(watched.stdout, /52:54:00:12:34:56 .* kernel +started +0 B of 10 B \(0 %\) {2}kernel by HTTP/)
 })
 
 t.test('leases', async (t) => {

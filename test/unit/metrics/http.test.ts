@@ -8,6 +8,7 @@ const TOLD = {
   via: 'http',
   client: undefined,
   doneBytes: 9,
+  sentBytes: 9,
   totalBytes: 9,
   reason: undefined
 } as const

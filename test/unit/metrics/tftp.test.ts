@@ -42,7 +42,15 @@ t.test('each count of the server moves when its thing happens', async (t) => {
 
 t.test('time is measured in seconds', async (t) => {
   const metrics = new TftpMetrics()
-  const told = { name: 'a', via: 'tftp', client: undefined, doneBytes: 0, totalBytes: 1, reason: undefined } as const
+  const told = {
+    name: 'a',
+    via: 'tftp',
+    client: undefined,
+    doneBytes: 0,
+    sentBytes: 0,
+    totalBytes: 1,
+    reason: undefined
+  } as const
   metrics.transfer({ ...told, outcome: 'started', durationMs: 2 })
   metrics.transfer({ ...told, outcome: 'progress', durationMs: 900 })
   metrics.transfer({ ...told, outcome: 'ok', durationMs: 1500 })

@@ -24,7 +24,16 @@ function boot(id: string, facts: Partial<Boot> = {}): Boot {
 
 function event(bootId: string, facts: Partial<BootEvent> = {}): BootEvent {
   const step = { step: 'kernel', outcome: 'ok', detail: 'fetched' } as const
-  return { bootId, mac: MAC, at: 1_000, ...step, doneBytes: undefined, totalBytes: undefined, ...facts }
+  return {
+    bootId,
+    mac: MAC,
+    at: 1_000,
+    ...step,
+    doneBytes: undefined,
+    totalBytes: undefined,
+    bytesPerSecond: undefined,
+    ...facts
+  }
 }
 
 async function setUp(t: Test, limits: { kept?: number; queued?: number } = {}) {
@@ -40,12 +49,12 @@ t.test('what was told is read back whole, the events in their order', async (t) 
   const { boots } = await setUp(t)
   const full = boot('a', { address: 0x0a000007, host: 'ws-01', image: 'lab', version: '1', state: 'running' })
   boots.save(boot('a'), event('a', { step: 'dhcp' }))
-  boots.save(full, event('a', { outcome: 'progress', doneBytes: 5, totalBytes: 10 }))
+  boots.save(full, event('a', { outcome: 'progress', doneBytes: 5, totalBytes: 10, bytesPerSecond: 7 }))
   boots.save(full, undefined)
   t.same(await boots.get('a'), full)
   t.same(await boots.events('a'), [
     event('a', { step: 'dhcp' }),
-    event('a', { outcome: 'progress', doneBytes: 5, totalBytes: 10 })
+    event('a', { outcome: 'progress', doneBytes: 5, totalBytes: 10, bytesPerSecond: 7 })
   ])
   t.equal(await boots.get('b'), undefined)
   t.same(await boots.events('b'), [])

@@ -28,7 +28,8 @@ const EVENT: BootEvent = {
   outcome: 'progress',
   detail: 'fetching',
   doneBytes: 5,
-  totalBytes: undefined
+  totalBytes: undefined,
+  bytesPerSecond: 7
 }
 
 const SHOWN = {
@@ -49,7 +50,8 @@ const SHOWN_EVENT = {
   step: 'kernel',
   outcome: 'progress',
   detail: 'fetching',
-  doneBytes: 5
+  doneBytes: 5,
+  bytesPerSecond: 7
 }
 
 t.test('boots are listed, filtered, and shown with their timeline', async (t) => {
