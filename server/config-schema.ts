@@ -96,6 +96,15 @@ export const ConfigSchema = Type.Object(
         kernelArgumentsOption: Type.Integer({ minimum: 128, maximum: 254, default: 224 }),
         uefiBootfile: Type.Enum(['in-offer', 'on-4011'], { default: 'in-offer' }),
         quarantineSeconds: Type.Integer({ minimum: 0, maximum: 86_400, default: 600 }),
+        limits: Type.Object(
+          {
+            strangersPerSecond: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 500 }),
+            strangersPerSecondPerLink: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 200 }),
+            packetsPerSecondPerMachine: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 20 }),
+            offersPerSubnet: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 2048 })
+          },
+          section
+        ),
         subnets: Type.Array(ServedSubnetSchema, { default: [] })
       },
       section

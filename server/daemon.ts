@@ -358,6 +358,7 @@ function dhcpConfig({ mode, interfaces, subnets, ...dhcp }: Config['dhcp']): Dhc
     optionCode: dhcp.kernelArgumentsOption,
     uefiBootfile: dhcp.uefiBootfile,
     quarantineMs: dhcp.quarantineSeconds * 1000,
+    limits: dhcp.limits,
     subnets: subnets.map(({ options = {}, ...subnet }) => ({
       ...subnet,
       options: new Map(Object.entries(options).map(([code, hex]) => [Number(code), Buffer.from(hex, 'hex')]))

@@ -38,7 +38,7 @@ export interface Facts {
 /** Throws MalformedPacket when an option that decides something has a wrong length. */
 export function factsOf(packet: DhcpPacket): Facts {
   const { options } = packet
-  const mac = packet.htype === 1 && packet.chaddr.length === 17 ? packet.chaddr : undefined
+  const mac = macOf(packet)
   const clientId = hexOf(options.get(OPTION.clientId))
   const vendorText = readText(options, OPTION.vendorClass)
   const vendor = vendorOf(vendorText)
@@ -49,7 +49,7 @@ export function factsOf(packet: DhcpPacket): Facts {
   const relayAgent = agentValue && readSubOptions(agentValue)
   return {
     messageType: readU8(options, OPTION.messageType),
-    identity: identityOf(packet, mac, clientId),
+    identity: identityOf(packet),
     mac,
     clientId,
     hostname: hostnameOf(options),
@@ -80,9 +80,15 @@ export function asksFor(facts: Facts, code: number): boolean {
 
 const NO_ADDRESS = /^(00:)*00$/
 
-function identityOf(packet: DhcpPacket, mac: Mac | undefined, clientId: string | undefined): Mac | undefined {
+function macOf({ htype, chaddr }: DhcpPacket): Mac | undefined {
+  return htype === 1 && chaddr.length === 17 ? chaddr : undefined
+}
+
+export function identityOf(packet: DhcpPacket): Facts['identity'] {
+  const mac = macOf(packet)
   if (mac !== undefined && !NO_ADDRESS.test(mac)) return mac
   if (mac === undefined && packet.chaddr !== '') return `${packet.htype.toString(16)}-${packet.chaddr}`
+  const clientId = hexOf(packet.options.get(OPTION.clientId))
   return clientId === undefined ? undefined : `id-${clientId}` // RFC 4390: IPoIB sends no hardware address
 }
 

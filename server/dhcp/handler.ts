@@ -3,6 +3,7 @@ import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { type Client } from '../boot/model.ts'
 import { contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from '../net/ipv4.ts'
+import { type Mac } from '../net/mac.ts'
 import { type BootFields, bootFields } from './boot-options.ts'
 import { destinationOf, type Endpoint, informDestination } from './destination.ts'
 import { asksFor, type Facts, factsOf } from './facts.ts'
@@ -95,6 +96,13 @@ export class DhcpHandler {
   /** Our own addresses are never a client's. */
   exclude(addresses: readonly Ipv4[]): void {
     for (const { leases } of this.#subnets) for (const address of addresses) leases.exclude(address)
+  }
+
+  /** A host with a name, or a machine that holds a lease or an offer. */
+  knows(identity: Mac): boolean {
+    return (
+      this.#reservations.hostname(identity) !== undefined || this.#subnets.some(({ leases }) => leases.holds(identity))
+    )
   }
 
   /** An administrator takes a lease away. The lease to save, or undefined when nobody has it. */

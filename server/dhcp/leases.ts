@@ -58,6 +58,8 @@ interface Holding extends Queued<Holding> {
   until: number
   /** What its client was promised, while `bound`. */
   expiresAt: number
+  /** It was offered to others before, whose offers were not over: the first to ask for it gets it. */
+  contested: boolean
 }
 
 // A machine gets the address that its MAC hashes to, or one just after it: the same one even when all leases are lost.
@@ -65,13 +67,13 @@ const PROBES = 8
 // Candidates looked at for one packet; the next packet goes on behind them.
 const MAX_CANDIDATES = 64
 
-type LeaseTimes = Pick<DhcpConfig, 'offerMs' | 'quarantineMs'>
+type LeaseSettings = Pick<DhcpConfig, 'offerMs' | 'quarantineMs' | 'limits'>
 
 /** The leases of one subnet. */
 export class SubnetLeases {
   readonly #space: AddressSpace
   readonly #leaseMs: number
-  readonly #times: LeaseTimes
+  readonly #settings: LeaseSettings
   readonly #reservations: Reservations
   readonly #holdings = new Map<Ipv4, Holding>()
   readonly #current = new Map<Mac, Holding>()
@@ -83,10 +85,10 @@ export class SubnetLeases {
   readonly #timed = [this.#offered, this.#declined, this.#restored]
   readonly #free = new DueQueue<Holding>()
 
-  constructor(subnet: DhcpSubnet, times: LeaseTimes, reservations: Reservations) {
+  constructor(subnet: DhcpSubnet, settings: LeaseSettings, reservations: Reservations) {
     this.#space = new AddressSpace(subnet)
     this.#leaseMs = subnet.leaseSeconds * 1000
-    this.#times = times
+    this.#settings = settings
     this.#reservations = reservations
   }
 
@@ -113,6 +115,12 @@ export class SubnetLeases {
     this.#space.exclude(address)
   }
 
+  /** Has it a lease, or an offer? */
+  holds(identity: Mac): boolean {
+    const holding = this.#current.get(identity)
+    return holding !== undefined && holding.state !== 'free'
+  }
+
   inSubnet(address: Ipv4): boolean {
     return this.#space.inSubnet(address)
   }
@@ -124,7 +132,7 @@ export class SubnetLeases {
     if (address === undefined) return undefined
     const holding = this.#hold(address)
     this.#claim(holding, who.identity)
-    const until = now + this.#times.offerMs
+    const until = now + this.#settings.offerMs
     if (holding.state === 'bound' && holding.until >= until) return address
     if (holding.state !== 'bound') holding.state = 'offered'
     holding.until = until
@@ -135,10 +143,11 @@ export class SubnetLeases {
   /** The lease to save before the ACK leaves; undefined when this client may not have this address. */
   bind(who: Claimant, address: Ipv4, now: number): Lease | undefined {
     this.#expire(now)
-    if (!this.#mayHold(who.identity, address, now)) return undefined
+    if (!this.#mayBind(who.identity, address, now)) return undefined
     const holding = this.#hold(address)
     this.#claim(holding, who.identity)
     holding.state = 'bound'
+    holding.contested = false
     const leaseMs = who.leaseSeconds === undefined ? this.#leaseMs : who.leaseSeconds * 1000
     holding.until = holding.expiresAt = now + leaseMs
     this.#boundFor(leaseMs).push(holding)
@@ -159,7 +168,8 @@ export class SubnetLeases {
     if (holding?.identity !== who.identity || holding.state === 'free') return undefined
     this.#disown(holding)
     holding.state = 'declined'
-    holding.until = now + this.#times.quarantineMs
+    holding.contested = false
+    holding.until = now + this.#settings.quarantineMs
     this.#declined.push(holding)
     return this.#lease(who, address, 'declined', holding.until, now)
   }
@@ -193,8 +203,28 @@ export class SubnetLeases {
     if (reserved !== undefined && this.#mayHold(identity, reserved, now)) return reserved
     const present = this.#current.get(identity)
     if (present && this.#mayHold(identity, present.address, now)) return present.address
+    if (this.#offered.size >= this.#settings.limits.offersPerSubnet) return this.#oldestOffer(identity)
     if (wanted !== undefined && !this.#holdings.has(wanted) && this.#mayHold(identity, wanted, now)) return wanted
-    return this.#hashed(identity) ?? this.#unused(identity) ?? this.#longestFree(identity)
+    return (
+      this.#hashed(identity) ?? this.#unused(identity) ?? this.#longestFree(identity) ?? this.#oldestOffer(identity)
+    )
+  }
+
+  /**
+   * One that somebody was offered and did not ask for yet. Whoever invents machines to take a pool away gets no further
+   * than offers: they keep nobody from being offered the same address, and the first to ask for it gets it. What known
+   * hosts were offered stays theirs.
+   */
+  #oldestOffer(identity: Mac): Ipv4 | undefined {
+    let holding = this.#offered.first
+    for (let candidates = 0; holding && candidates < MAX_CANDIDATES; candidates += 1) {
+      if (holding.state === 'offered' && this.#isFor(identity, holding.address) && !this.#isHost(holding.identity)) {
+        holding.contested = true
+        return holding.address
+      }
+      holding = holding.after
+    }
+    return undefined
   }
 
   #hashed(identity: Mac): Ipv4 | undefined {
@@ -230,6 +260,16 @@ export class SubnetLeases {
     return undefined
   }
 
+  #isHost(identity: Mac | undefined): boolean {
+    return identity !== undefined && this.#reservations.hostname(identity) !== undefined
+  }
+
+  #mayBind(identity: Mac, address: Ipv4, now: number): boolean {
+    if (this.#mayHold(identity, address, now)) return true
+    const isContested = this.#holdings.get(address)?.contested ?? false
+    return isContested && this.#isFor(identity, address)
+  }
+
   #mayHold(identity: Mac, address: Ipv4, now: number): boolean {
     if (!this.#isFor(identity, address)) return false
     const holding = this.#holdings.get(address)
@@ -252,6 +292,7 @@ export class SubnetLeases {
       state: 'free',
       until: 0,
       expiresAt: 0,
+      contested: false,
       queue: undefined,
       before: undefined,
       after: undefined
@@ -287,6 +328,7 @@ export class SubnetLeases {
 
   #setFree(holding: Holding, now: number): void {
     holding.state = 'free'
+    holding.contested = false
     holding.until = now
     this.#free.push(holding)
   }
@@ -313,7 +355,7 @@ export class SubnetLeases {
 }
 
 /** FNV-1a over the characters, 32 bits. */
-function hash(text: string): number {
+export function hash(text: string): number {
   let h = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
   return h >>> 0

@@ -1,6 +1,7 @@
 // What an administrator says of DHCP, in our own values: the daemon maps its configuration file on to it.
 import { type Ipv4, type Subnet } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
+import { type DhcpLimits } from './admission.ts'
 import { type Route } from './options.ts'
 import { type OptionMap } from './packet.ts'
 import { OPTION } from './registry.ts'
@@ -46,6 +47,7 @@ export interface DhcpConfig {
   readonly offerMs: number
   /** How long an address rests after a client found it in use (DECLINE). */
   readonly quarantineMs: number
+  readonly limits: DhcpLimits
   /** ACKs that may wait for the lease store; above it, requests are dropped and clients ask again. */
   readonly maxWaitingAcks: number
 }
@@ -58,6 +60,12 @@ export const DHCP_DEFAULTS = {
   uefiBootfile: 'in-offer',
   offerMs: 60_000,
   quarantineMs: 600_000,
+  limits: {
+    strangersPerSecond: 500,
+    strangersPerSecondPerLink: 200,
+    packetsPerSecondPerMachine: 20,
+    offersPerSubnet: 2048
+  },
   maxWaitingAcks: 4096
 } as const satisfies DhcpConfig
 

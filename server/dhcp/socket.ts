@@ -13,8 +13,9 @@ import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-advertisement.ts'
 import { listenError, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
+import { Admission } from './admission.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
-import { factsOf } from './facts.ts'
+import { factsOf, identityOf } from './facts.ts'
 import { type Arrival, DhcpHandler, type Outcome, type Reply, type SubnetUsage } from './handler.ts'
 import { LeaseWriter } from './lease-writer.ts'
 import { type LeaseStore } from './leases.ts'
@@ -54,6 +55,8 @@ export interface DhcpCounts {
   sent: number
   sentBytes: number
   malformed: number
+  /** More than honest machines send: see DhcpLimits. */
+  limited: number
   /** Waiting ACKs had reached their limit. */
   overloaded: number
   /** The lease store refused. */
@@ -101,6 +104,7 @@ class Server implements DhcpServer {
   readonly #followed: FollowedCards
   readonly #startedAt: number
   readonly #dropLog: DropLog
+  readonly #admission: Admission
   #native: DeviceSockets | undefined
   #advertiser: RouterAdvertiser | undefined
   #stopFollowing: (() => void) | undefined
@@ -110,6 +114,7 @@ class Server implements DhcpServer {
     sent: 0,
     sentBytes: 0,
     malformed: 0,
+    limited: 0,
     overloaded: 0,
     unsaved: 0,
     sendFailed: 0,
@@ -122,6 +127,7 @@ class Server implements DhcpServer {
     this.#options = options
     this.#handler = new DhcpHandler(options)
     this.#dropLog = new DropLog({ ...options, protocol: 'DHCP' })
+    this.#admission = new Admission(config.limits)
     this.#startedAt = clock.now() - clock.monotonic()
     this.#followed = new FollowedCards({
       protocol: 'DHCP',
@@ -249,7 +255,7 @@ class Server implements DhcpServer {
     this.#counts.receivedBytes += datagram.length
     try {
       const packet = decodeDhcp(datagram)
-      if (this.#isOverloaded(packet)) return
+      if (this.#isRefused(packet, arrival, receivedAt) || this.#isOverloaded(packet)) return
       this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender, receivedAt)
     } catch (error) {
       if (error instanceof MalformedPacket) {
@@ -262,6 +268,16 @@ class Server implements DhcpServer {
       if (!this.#dropLog.count('internal', formatIpv4(arrival.source.address))) return
       this.#options.log.error({ err: error, interface: arrival.link.name }, 'DHCP packet not answered')
     }
+  }
+
+  #isRefused(packet: DhcpPacket, { link, source }: Arrival, now: number): boolean {
+    const identity = identityOf(packet)
+    if (identity === undefined) return false // nobody will be answered
+    const refusal = this.#admission.refuse(packet, identity, link.name, this.#handler.knows(identity), now)
+    if (refusal === undefined) return false
+    this.#counts.limited += 1
+    this.#dropLog.count(refusal, packet.giaddr === 0 ? link.name : formatIpv4(source.address))
+    return true
   }
 
   /** What would be saved waits its turn; when too much waits already, the client asks again in a few seconds. */

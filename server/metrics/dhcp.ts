@@ -43,7 +43,7 @@ export class DhcpMetrics {
   }
 
   collect(server: Pick<DhcpServer, 'counts' | 'usage'>): readonly Family[] {
-    const { received, receivedBytes, sent, sentBytes, malformed, overloaded, unsaved, sendFailed, failed } =
+    const { received, receivedBytes, sent, sentBytes, malformed, limited, overloaded, unsaved, sendFailed, failed } =
       server.counts()
     const subnets = server.usage().map((usage) => ({ ...usage, labels: { subnet: formatSubnet(usage.subnet) } }))
     return [
@@ -55,7 +55,7 @@ export class DhcpMetrics {
       counter(
         'rootcast_dhcp_dropped_packets_total',
         'Packets that got no answer though they asked for one, by reason',
-        byLabel('reason', { malformed, overloaded, unsaved, 'send-failed': sendFailed, internal: failed })
+        byLabel('reason', { malformed, limited, overloaded, unsaved, 'send-failed': sendFailed, internal: failed })
       ),
       histogram(
         'rootcast_dhcp_answer_seconds',

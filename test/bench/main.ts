@@ -112,7 +112,7 @@ function versionsOf({ name }: Section, material: Material): Readonly<Record<stri
   const us: readonly Contender[] = [rootcast(material, { address })]
   const peers: Readonly<Record<string, () => readonly Contender[]>> = {
     tftp: () => tftpContenders(material, address),
-    dhcp: () => dhcpContenders(material, poolOf(1)),
+    dhcp: () => dhcpContenders(material, poolOf(1), 'none'),
     http: () => [nginx(material.plain, address)],
     storm: () => [...tftpContenders(material, address), nginx(material.plain, address)].filter(isOfStorm)
   }

@@ -2,12 +2,18 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Claimant, type Lease, SubnetLeases } from '../../server/dhcp/leases.ts'
-import { type Reservations } from '../../server/dhcp/settings.ts'
+import { DHCP_DEFAULTS, type Reservations } from '../../server/dhcp/settings.ts'
 import { type Ipv4 } from '../../server/net/ipv4.ts'
 import { addr, roomOf } from '../support/dhcp-packets.ts'
 
 const BASE = addr('192.168.77.100')
 const MACHINES = 8
+/** Few enough offers that some are made again while they are open. */
+const SETTINGS = {
+  offerMs: 60_000,
+  quarantineMs: 600_000,
+  limits: { ...DHCP_DEFAULTS.limits, offersPerSubnet: 2 }
+}
 const identityOf = (machine: number): string => `52:54:00:00:00:0${machine}`
 
 type Step =
@@ -127,7 +133,7 @@ class World {
 
   #boot(): SubnetLeases {
     const pools = [{ from: BASE, to: BASE + 3 }]
-    const leases = new SubnetLeases(roomOf({ pools }), { offerMs: 60_000, quarantineMs: 600_000 }, this.#reservations())
+    const leases = new SubnetLeases(roomOf({ pools }), SETTINGS, this.#reservations())
     leases.restore([...this.#disk.values()], this.#now)
     return leases
   }

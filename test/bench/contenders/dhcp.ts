@@ -23,21 +23,32 @@ export function poolOf(size: number): Pool {
   return { from: formatIpv4(first), to: formatIpv4(first + size - 1) }
 }
 
-export function dhcpContenders(material: Material, pool: Pool): readonly Contender[] {
-  return [ours(material, pool), kea(pool), isc(pool, 'delayed'), isc(pool, 'synced'), dnsmasqDhcp(pool)]
+/** Nobody but strangers asks in the bench, more of them than any limit against floods would let through. */
+const UNLIMITED = { strangersPerSecond: 1_000_000, strangersPerSecondPerLink: 1_000_000 }
+
+/** @param limits `default`: as rootcast comes. */
+export function dhcpContenders(material: Material, pool: Pool, limits: 'default' | 'none'): readonly Contender[] {
+  return [
+    ours(material, pool, limits === 'none' ? UNLIMITED : {}),
+    kea(pool),
+    isc(pool, 'delayed'),
+    isc(pool, 'synced'),
+    dnsmasqDhcp(pool)
+  ]
 }
 
 /** rootcast as the DHCP server of the bench's network. */
-export function authoritative({ from, to }: Pool): object {
+export function authoritative({ from, to }: Pool, limits: object = {}): object {
   return {
     mode: 'authoritative',
+    limits,
     interfaces: [SERVER_LINK],
     subnets: [{ subnet: SUBNET, pools: [{ from, to }], leaseSeconds: LEASE_SECONDS }]
   }
 }
 
-function ours(material: Material, pool: Pool): Contender {
-  return rootcast(material, { address: SERVER, dhcp: authoritative(pool), boots: true })
+function ours(material: Material, pool: Pool, limits: object): Contender {
+  return rootcast(material, { address: SERVER, dhcp: authoritative(pool, limits), boots: true })
 }
 
 function kea(pool: Pool): Contender {

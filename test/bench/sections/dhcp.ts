@@ -57,7 +57,7 @@ async function rates(material: Material, scale: Scale): Promise<Comparison> {
     id: 'rate',
     title: `perfdhcp as a relay: four-message exchanges of ${LARGE_POOL} addresses`,
     metrics: RATE_METRICS,
-    contenders: dhcpContenders(material, poolOf(LARGE_POOL)),
+    contenders: dhcpContenders(material, poolOf(LARGE_POOL), 'none'),
     rounds: Math.min(scale.rounds, 3),
     run: (_contender, server) => climb(server, scale)
   })
@@ -126,7 +126,7 @@ async function crowd(material: Material, scale: Scale): Promise<Comparison> {
     id: 'crowd',
     title: `${CROWD} machines switched on at once`,
     metrics: CROWD_METRICS,
-    contenders: dhcpContenders(material, poolOf(LARGE_POOL)),
+    contenders: dhcpContenders(material, poolOf(LARGE_POOL), 'default'),
     rounds: Math.min(scale.rounds, 3),
     run: (_contender, server) => lease(server, { clients: CROWD })
   })
@@ -137,7 +137,7 @@ async function fill(material: Material, scale: Scale): Promise<Comparison> {
     id: 'fill',
     title: `A pool of ${FULL_POOL} addresses, handed out to its end to ${FULL_POOL} machines, 100 at a time`,
     metrics: CROWD_METRICS,
-    contenders: dhcpContenders(material, poolOf(FULL_POOL)),
+    contenders: dhcpContenders(material, poolOf(FULL_POOL), 'none'),
     rounds: Math.min(scale.rounds, 2),
     run: (_contender, server) => lease(server, { clients: FULL_POOL, 'at-once': 100 })
   })

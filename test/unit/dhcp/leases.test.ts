@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Claimant, type Lease, SubnetLeases } from '../../../server/dhcp/leases.ts'
-import { type DhcpSubnet, NO_RESERVATIONS, type Reservations } from '../../../server/dhcp/settings.ts'
+import { DHCP_DEFAULTS, type DhcpSubnet, NO_RESERVATIONS, type Reservations } from '../../../server/dhcp/settings.ts'
 import { formatIpv4 } from '../../../server/net/ipv4.ts'
 import { addr, roomOf } from '../../support/dhcp-packets.ts'
 
@@ -13,8 +13,13 @@ const A: Claimant = { identity: '52:54:00:00:00:0a', clientId: undefined, hostna
 const B: Claimant = { identity: '52:54:00:00:00:0b', clientId: undefined, hostname: undefined }
 const nth = (i: number): Claimant => ({ ...A, identity: `52:54:00:00:01:${i.toString(16).padStart(2, '0')}` })
 
-function machine(subnet: Partial<DhcpSubnet> = {}, reservations: Reservations = NO_RESERVATIONS): SubnetLeases {
-  return new SubnetLeases(roomOf(subnet), { offerMs: OFFER_MS, quarantineMs: QUARANTINE_MS }, reservations)
+function machine(
+  subnet: Partial<DhcpSubnet> = {},
+  reservations: Reservations = NO_RESERVATIONS,
+  offersPerSubnet = 100
+): SubnetLeases {
+  const limits = { ...DHCP_DEFAULTS.limits, offersPerSubnet }
+  return new SubnetLeases(roomOf(subnet), { offerMs: OFFER_MS, quarantineMs: QUARANTINE_MS, limits }, reservations)
 }
 
 /** One address only. */
@@ -31,6 +36,12 @@ function offered(leases: SubnetLeases, who: Claimant, now = NOW, wanted?: number
   const address = leases.offer(who, wanted, now)
   if (address === undefined) throw new Error('nothing was offered')
   return address
+}
+
+/** An offer, and the lease that comes of it. */
+function taken(leases: SubnetLeases, who: Claimant): number | undefined {
+  const address = leases.offer(who, undefined, NOW)
+  return address === undefined ? undefined : leases.bind(who, address, NOW)?.address
 }
 
 t.test('an offer becomes a lease, which says all that is kept', async (t) => {
@@ -69,7 +80,6 @@ t.test('a machine gets the same address from an empty server as from a full one'
 t.test('an offer is kept for a minute, then somebody else may have it', async (t) => {
   const leases = machine(tiny)
   offered(leases, A)
-  t.equal(leases.offer(B, undefined, NOW + OFFER_MS - 1), undefined)
   t.equal(leases.bind(B, ONLY, NOW + OFFER_MS - 1), undefined)
   t.equal(leases.offer(B, undefined, NOW + OFFER_MS), ONLY)
 })
@@ -129,7 +139,7 @@ t.test('the address that has been free for longest goes first', async (t) => {
 
 t.test('every address of the pool is handed out once, and then none', async (t) => {
   const leases = machine()
-  const given = Array.from({ length: 12 }, (_, i) => leases.offer(nth(i), undefined, NOW))
+  const given = Array.from({ length: 12 }, (_, i) => taken(leases, nth(i)))
   t.equal(new Set(given.slice(0, 11)).size, 11)
   t.equal(given[11], undefined)
 })
@@ -266,8 +276,8 @@ t.test('after a restart everything stands as it was saved', async (t) => {
   )
   t.same(leases.usage(), { size: 4, offered: 0, bound: 1, declined: 1 })
   t.equal(leases.bind(B, addr('192.168.77.100'), NOW), undefined, 'a lease that runs on')
-  t.equal(offered(leases, nth(3)), addr('192.168.77.103'), 'what it had before')
-  t.equal(offered(leases, nth(9)), addr('192.168.77.102'), 'the one that expired')
+  t.equal(taken(leases, nth(3)), addr('192.168.77.103'), 'what it had before')
+  t.equal(taken(leases, nth(9)), addr('192.168.77.102'), 'the one that expired')
   t.equal(leases.offer(nth(8), undefined, NOW), undefined)
   t.equal(offered(leases, A, NOW + 500), addr('192.168.77.100'))
   t.equal(offered(leases, nth(8), NOW + 1000), addr('192.168.77.101'), 'rested')
@@ -286,3 +296,43 @@ t.test('a full pool costs no walk: ten thousand strangers are turned away at onc
   }
   t.ok(performance.now() - start < 2000, 'a walk for each would take minutes')
 })
+
+t.test('D9: offers are bounded; the oldest is made again, and the first to ask for the address gets it', async (t) => {
+  const leases = machine({}, NO_RESERVATIONS, 5) // of eleven addresses
+  const early = offered(leases, A)
+  for (let i = 0; i < 100; i += 1) offered(leases, nth(i % 256), NOW + i)
+  t.match(leases.usage(), { offered: 5, bound: 0 })
+  t.equal(leases.bind(A, early, NOW + 4000)?.address, early, 'an honest machine’s offer still holds, seconds later')
+  t.notOk(leases.holds(nth(0).identity), 'what was pushed out is forgotten')
+  const late = offered(leases, B, NOW + 4001)
+  t.not(late, early, 'a lease is never offered again')
+  t.equal(leases.bind(B, late, NOW + 4002)?.address, late)
+})
+
+t.test('D9: a pool that is all on offer serves whoever asks for an address', async (t) => {
+  const leases = machine(tiny)
+  t.equal(offered(leases, A), ONLY)
+  t.equal(offered(leases, B), ONLY, 'the same one')
+  t.equal(leases.bind(A, ONLY, NOW)?.address, ONLY)
+  t.equal(leases.bind(B, ONLY, NOW), undefined, 'which only one of them gets')
+  t.equal(leases.offer(B, undefined, NOW), undefined)
+})
+
+t.test('D9: nobody takes an address that is on offer to one machine alone, nor one that is reserved', async (t) => {
+  const leases = machine({}, reserving({ [B.identity]: '192.168.77.100' }))
+  const address = offered(leases, A)
+  t.equal(leases.bind(B, address, NOW), undefined)
+  t.equal(offered(leases, B), addr('192.168.77.100'))
+  for (let i = 0; i < 50; i += 1) t.not(offered(leases, nth(i)), addr('192.168.77.100'))
+})
+
+t.test(
+  'D10: what a known host was offered is kept for it, for it may never ask: a Raspberry Pi 3 just boots',
+  async (t) => {
+    const hostname = (identity: string) => (identity === A.identity ? 'pi3' : undefined)
+    const leases = machine(tiny, { ...NO_RESERVATIONS, hostname })
+    t.equal(offered(leases, A), ONLY)
+    t.equal(leases.offer(B, undefined, NOW + OFFER_MS - 1), undefined)
+    t.equal(leases.offer(B, undefined, NOW + OFFER_MS), ONLY)
+  }
+)

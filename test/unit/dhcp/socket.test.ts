@@ -2,11 +2,16 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../../server/dhcp/packet.ts'
+import { DHCP_DEFAULTS, NO_RESERVATIONS } from '../../../server/dhcp/settings.ts'
 import { type DhcpServerOptions } from '../../../server/dhcp/socket.ts'
 import { loadDeviceSockets } from '../../../server/net/device-socket.ts'
+import { formatIpv4 } from '../../../server/net/ipv4.ts'
+import { FakeClock } from '../../fakes/clock.ts'
 import { BrokenLeaseStore, HangingLeaseStore, MemoryLeaseStore } from '../../fakes/lease-store.ts'
 import { addr, bytes, configOf, message, net, type OptionList, roomOf } from '../../support/dhcp-packets.ts'
 import { dhcpServer } from '../../support/dhcp-server.ts'
+import { eventually } from '../../support/netns.ts'
+import { recordingLog } from '../../support/recording-log.ts'
 
 const LOOPBACK = configOf({
   interfaces: ['lo'],
@@ -157,6 +162,44 @@ t.test('when too many ACKs wait, requests are dropped and counted, and offers go
     events.map(({ kind, detail }) => `${kind}: ${detail}`).slice(0, 3),
     Array(3).fill('dropped: too many ACKs are waiting')
   )
+  relay[Symbol.dispose]()
+  await server.close()
+})
+
+t.test('D9: a starvation attack costs one line, bounded offers, and no honest machine its address', async (t) => {
+  const { log, lines } = recordingLog()
+  const clock = new FakeClock()
+  const limits = { ...DHCP_DEFAULTS.limits, strangersPerSecond: 40, strangersPerSecondPerLink: 40, offersPerSubnet: 20 }
+  const config = { ...LOOPBACK, limits }
+  const hostname = (identity: string) => (identity === mac(1) ? 'pc1' : undefined)
+  const { server, relay } = await serving({ config, log, clock, reservations: { ...NO_RESERVATIONS, hostname } })
+  relay.send('discover', mac(2))
+  await relay.heard(1)
+  relay.send('request', mac(2), want(formatIpv4(relay.replies[0]?.yiaddr ?? 0)))
+  const answers = (count: number) => () => {
+    clock.advance(1) // leases are saved after a millisecond
+    return told() === count ? true : undefined
+  }
+  const told = () => relay.replies.filter(({ chaddr }) => chaddr === mac(1) || chaddr === mac(2)).length
+  await eventually('a lease', answers(2))
+  for (let i = 0; i < 3000; i += 1) {
+    relay.send(
+      'discover',
+      `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`
+    )
+    if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1)) // as much as the socket holds
+  }
+  relay.send('discover', mac(1)) // a known host
+  relay.send('request', mac(2), want(formatIpv4(relay.replies[0]?.yiaddr ?? 0))) // a lease
+  await eventually('the honest ones', answers(4))
+  const { received, sent, limited } = server.counts()
+  t.equal(received, 3004)
+  t.ok(sent < 500, `${sent} answers, not many more than the burst`)
+  t.equal(limited, received - sent)
+  t.match(server.usage(), [{ offered: 20, bound: 1 }])
+  clock.advance(10_000)
+  t.same(lines.length, 1)
+  t.match(lines[0]?.msg, /^DHCP: dropped in 10 s: \d+ strangers-of-link, most of them from 127\.0\.0\.1$/)
   relay[Symbol.dispose]()
   await server.close()
 })

@@ -13,6 +13,7 @@ const COUNTS = {
   sentBytes: 1500,
   malformed: 1,
   overloaded: 2,
+  limited: 7,
   unsaved: 3,
   sendFailed: 4,
   failed: 6
