@@ -139,8 +139,33 @@ export const ConfigSchema = Type.Object(
     ),
     http: Type.Object(
       {
-        boot: Type.Object({ address: ListenAddresses('0.0.0.0'), port: Port(80) }, section),
-        admin: Type.Object({ address: ListenAddress('127.0.0.1'), port: Port(8070) }, section)
+        boot: Type.Object(
+          {
+            address: ListenAddresses('0.0.0.0'),
+            port: Port(80),
+            limits: Type.Object(
+              {
+                connections: Type.Integer({ minimum: 16, maximum: 65_536, default: 4096 }),
+                connectionsPerAddress: Type.Integer({ minimum: 1, maximum: 65_536, default: 256 }),
+                idleSeconds: Type.Integer({ minimum: 1, maximum: 3600, default: 15 }),
+                stalledSeconds: Type.Integer({ minimum: 10, maximum: 3600, default: 60 }),
+                scriptsPerMinute: Type.Integer({ minimum: 1, default: 120 }),
+                checkInsPerMinute: Type.Integer({ minimum: 1, default: 600 })
+              },
+              section
+            )
+          },
+          section
+        ),
+        admin: Type.Object(
+          {
+            address: ListenAddress('127.0.0.1'),
+            port: Port(8070),
+            uploadMegabytes: Type.Integer({ minimum: 1, maximum: 1_048_576, default: 32_768 }),
+            uploadMinutes: Type.Integer({ minimum: 1, maximum: 1440, default: 240 })
+          },
+          section
+        )
       },
       section
     ),

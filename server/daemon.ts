@@ -147,6 +147,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     report,
     counters: httpCounters,
     onAnswered: metrics.http.observeRequest,
+    limits: config.http.boot.limits,
     clock,
     log: log.child({ part: 'boot face' })
   })
@@ -210,13 +211,18 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     inventory,
     journal,
     leases: { list: () => leases.load(), remove: (address) => removeLease(address, leases, dhcp) },
+    limits: {
+      uploadBytes: config.http.admin.uploadMegabytes * 1_000_000,
+      uploadMs: config.http.admin.uploadMinutes * 60_000
+    },
     log: log.child({ part: 'admin face' }),
     scrape: (format) => metrics.scrape(measured, format),
     store,
     tokens
   })
   ending('admin face', () => closeFace(adminFace))
-  await listen(adminFace, { face: 'admin face', protocol: 'tcp', ...config.http.admin, setting: 'http.admin' })
+  const { address, port } = config.http.admin
+  await listen(adminFace, { face: 'admin face', protocol: 'tcp', address, port, setting: 'http.admin' })
   const tokenFile = path.join(config.stateDir, 'admin-token')
   const isFirst = await tokens.ensureAdminToken(tokenFile)
 

@@ -41,6 +41,8 @@ export type AdminDeps = AuditDeps &
 export interface AdminLimits {
   /** Of one file of a version; without it only the disk is the limit. */
   readonly uploadBytes?: number
+  /** How long an upload may last in all. */
+  readonly uploadMs?: number
   /** From one address. */
   readonly requestsPerMinute?: number
 }
@@ -77,7 +79,7 @@ function addGuardedRoutes(app: FastifyInstance, deps: AdminDeps): void {
   guard(app, deps.tokens)
   answerProblems(app)
   app.register(imageRoutes, deps)
-  app.register(versionRoutes, deps)
+  app.register(versionRoutes, { ...deps, uploadMs: deps.limits?.uploadMs })
   app.register(channelRoutes, deps)
   app.register(hostRoutes, deps)
   app.register(groupRoutes, deps)

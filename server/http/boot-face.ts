@@ -89,6 +89,11 @@ export class BootFace {
     return this.#port
   }
 
+  /** How many there are now. */
+  get connections(): number {
+    return this.#connections.size
+  }
+
   /**
    * May be called for several addresses; with port 0 the second one gets the first one's.
    * Rejects with the kernel's error: EADDRINUSE, EADDRNOTAVAIL, EACCES.

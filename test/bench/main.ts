@@ -13,6 +13,7 @@ import { type Material, makeMaterial } from './material.ts'
 import { circumstances } from './report/machine.ts'
 import { table, writePage } from './report/page.ts'
 import { keepResult, readResults, type SectionResult } from './report/results.ts'
+import { abuse } from './sections/abuse.ts'
 import { dhcp } from './sections/dhcp.ts'
 import { fuzz } from './sections/fuzz.ts'
 import { http } from './sections/http.ts'
@@ -21,7 +22,7 @@ import { type Scale, type Section } from './sections/section.ts'
 import { storm } from './sections/storm.ts'
 import { tftp } from './sections/tftp.ts'
 
-const SECTIONS: readonly Section[] = [memory, tftp, dhcp, http, storm, fuzz]
+const SECTIONS: readonly Section[] = [memory, tftp, dhcp, http, storm, abuse, fuzz]
 const ROUNDS = 5
 
 const HELP = `Usage: npm run bench -- [section…] [options]

@@ -1,4 +1,5 @@
 // Immutable builds of an image: published whole or not at all, deleted only when nothing uses them.
+import { type IncomingMessage } from 'node:http'
 import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { type Version } from '../../boot/model.ts'
@@ -32,6 +33,8 @@ export interface VersionsDeps {
     /** Ids of boots that still need it. */
     inUse(image: string, version: string): readonly string[]
   }
+  /** How long an upload may last in all; without it, as long as bytes come. */
+  readonly uploadMs?: number | undefined
   readonly audit: { record(actor: string, action: string, target: string, details?: object): Promise<void> }
 }
 
@@ -90,6 +93,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
         throw new Problem(415, 'UNSUPPORTED_MEDIA_TYPE', 'a version is sent as multipart/form-data')
       }
       const { image } = request.params
+      endInTime(request.raw, deps)
       try {
         const version = await receiveVersion(request.parts(), (name) => begin(deps, image, name))
         await audit.record(actorOf(request), 'version.publish', `${image}/${version.version}`, {
@@ -144,6 +148,13 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
 }
 
 /** Without a name a version is called after the minute, and numbered where that is taken. */
+/** Whatever has become of it: also what is only read to be dropped has an end. */
+function endInTime(upload: IncomingMessage, { clock, uploadMs }: VersionsDeps): void {
+  if (uploadMs === undefined) return
+  const deadline = clock.after(uploadMs, () => upload.destroy())
+  upload.once('close', () => deadline.cancel())
+}
+
 async function begin({ store, clock }: VersionsDeps, image: string, name: string | undefined): Promise<Publication> {
   if (name !== undefined) return store.begin(image, name)
   const minute = versionOfMinute(clock.now())

@@ -13,7 +13,7 @@ import { residentMegabytes } from './resident.ts'
 /** Not npm's, which has the programs of npm packages in it: one of them is called dhcpd. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const SERVER_CORE = 0
-const LOAD_CORE = availableParallelism() > 1 ? 1 : 0
+export const LOAD_CORE = availableParallelism() > 1 ? 1 : 0
 const SAMPLE_MS = 250
 const READY_MS = 20_000
 const STOP_MS = 5_000

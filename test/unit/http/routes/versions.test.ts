@@ -4,6 +4,7 @@ import { type AddressInfo } from 'node:net'
 import t from 'tap'
 import { adminApp, FakeStore, form } from '../../../fakes/admin.ts'
 import { fakeVersion } from '../../../fakes/versions.ts'
+import { eventually } from '../../../support/netns.ts'
 
 const URL_OF_LAB = '/api/v1/images/lab/versions'
 const FILES = [
@@ -115,6 +116,30 @@ t.test('a limit, where one is set', async (t) => {
   const response = await call({ method: 'POST', url: URL_OF_LAB, ...form(...FILES) })
   t.equal(response.statusCode, 413)
   t.equal(response.json().code, 'BODY_TOO_LARGE')
+  t.same(store.list(), [])
+})
+
+t.test('an upload that never ends is ended, and leaves nothing', async (t) => {
+  const { app, clock, store, secrets } = await adminApp(t, { limits: { uploadMs: 60_000 } })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo // TCP, so it is one
+  const { payload, headers } = form(['version', '1'], ...FILES)
+  const upload = request({
+    port,
+    method: 'POST',
+    path: URL_OF_LAB,
+    headers: { ...headers, authorization: `Bearer ${secrets.get('publish')}` }
+  })
+  let isOver = false
+  upload.on('error', () => {})
+  upload.once('close', () => (isOver = true))
+  upload.write(payload.subarray(0, 1 << 20))
+  const endless = setInterval(() => upload.write('x'.repeat(1000)), 5)
+  t.teardown(() => clearInterval(endless))
+  await eventually('the publication', () => store.told.find((told) => told.startsWith('begin')))
+  clock.advance(60_000)
+  await eventually('the end of it', () => isOver || undefined)
+  await eventually('nothing of it', () => store.told.find((told) => told.startsWith('abort')))
   t.same(store.list(), [])
 })
 
