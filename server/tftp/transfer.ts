@@ -86,7 +86,7 @@ const SPREAD_PER_WAIT = 2
 /** And over this many, at most, where windows that are spread are lost all the same: the wait may be a busy host's. */
 const MOST_SPREAD_PER_WAIT = 6
 const SPREAD_GROWTH = 2
-const MAX_SPREAD_MS = 1000
+const MAX_SPREAD_MS = 250
 /** After silence a window is spread over this part of the timeout: it may have been too much at once. */
 const SPREAD_PER_TIMEOUT = 0.25
 /** Slices closer than this are not worth a timer each. */
@@ -156,13 +156,19 @@ function onAck(t: Transfer, block: number, at: number): Step {
   if (progress === 0 || progress > t.sentTo - t.acked) return { kind: 'wait', next: t }
   const acked = t.acked + progress
   const measured = isMeasure(t, acked, at) ? measure(t, at - t.sentAt) : t
-  const caution = acked > t.timedOutTo ? 0 : Math.min(MAX_CAUTION, t.caution + t.tries)
+  const caution = cautionAfter(t, acked)
   const isInWindow = acked < t.nextBlock - 1
   const isLoss = isInWindow && isNewsOfLoss(t, acked, at)
   const spreadMs = spreadAfter(measured, progress, isLoss)
   const next = { ...measured, acked, caution, spreadMs, tries: 0, progressAt: at }
   if (acked === t.terms.blocks) return { kind: 'done', next, confirmed: true }
   return isInWindow && !isLoss ? goOn(next, at) : restart(next, at)
+}
+
+/** Each answer that needed no repetition takes one doubling away; one to a block sent after the silence, all. */
+function cautionAfter(t: Transfer, acked: number): number {
+  if (acked > t.timedOutTo) return 0
+  return t.tries > 0 ? Math.min(MAX_CAUTION, t.caution + t.tries) : Math.max(0, t.caution - 1)
 }
 
 /**
@@ -250,7 +256,9 @@ function spreadAfterSilence(t: Transfer): number {
  * As RFC 6298 §2, but quicker: there is one measure for a window, not one for each packet. The first one is often of an
  * OACK, far shorter than a window: it counts as uncertain.
  */
-function measure(t: Transfer, sampleMs: number): Transfer {
+function measure(t: Transfer, elapsedMs: number): Transfer {
+  // What comes later than the timer would have run out without its back-off may be the client's own timer.
+  const sampleMs = Math.min(elapsedMs, timeoutMs({ ...t, tries: 0, caution: 0 }))
   const leastMs = Math.min(t.leastMs, sampleMs)
   if (t.roundTripMs === undefined) {
     return { ...t, leastMs, roundTripMs: sampleMs, variationMs: Math.max(sampleMs / 2, t.terms.minTimeoutMs) }
