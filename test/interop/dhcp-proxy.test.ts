@@ -34,6 +34,15 @@ authoritative;
 subnet 192.168.77.0 netmask 255.255.255.0 { range 192.168.77.200 192.168.77.220; option routers 192.168.77.3; }
 `
 
+const KEA = JSON.stringify({
+  Dhcp4: {
+    'interfaces-config': { interfaces: ['eth0'] },
+    'lease-database': { type: 'memfile', persist: false },
+    subnet4: [{ subnet: '192.168.77.0/24', pools: [{ pool: '192.168.77.200 - 192.168.77.220' }] }],
+    loggers: [{ name: 'kea-dhcp4', severity: 'INFO', output_options: [{ output: 'stdout', flush: true }] }]
+  }
+})
+
 /** Each starts the other server in its namespace, and resolves when it listens. */
 const OTHERS: Record<string, (namespace: Namespace) => Promise<void>> = {
   dnsmasq: (namespace) =>
@@ -49,6 +58,11 @@ const OTHERS: Record<string, (namespace: Namespace) => Promise<void>> = {
       /Server starting service/,
       '/usr/sbin/dhcpd -4 -f -d -cf /run/dhcpd.conf -lf /run/dhcpd.leases -pf /run/dhcpd.pid eth0'
     )
+  },
+  Kea: async (namespace) => {
+    await namespace.exec('sh', '-c', `printf '%s' '${KEA}' >/run/kea.json; mkdir /run/kea`)
+    const directories = 'KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=/run/kea'
+    await namespace.daemon(/DHCP4_STARTED/, `env ${directories} kea-dhcp4 -c /run/kea.json`)
   }
 }
 
