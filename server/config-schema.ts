@@ -133,7 +133,16 @@ export const ConfigSchema = Type.Object(
       {
         enabled: Type.Boolean({ default: true }),
         addresses: Type.Array(LocalAddress, { default: [] }),
-        port: Port(69)
+        port: Port(69),
+        limits: Type.Object(
+          {
+            transfers: Type.Integer({ minimum: 1, maximum: 60_000, default: 1024 }),
+            transfersPerSource: Type.Integer({ minimum: 1, maximum: 60_000, default: 256 }),
+            requestsPerSecond: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 500 }),
+            requestBurst: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1000 })
+          },
+          section
+        )
       },
       section
     ),

@@ -301,9 +301,16 @@ async function openBootFace(face: BootFace, { address, port }: Config['http']['b
 async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof startTftpServer>[0], 'addresses' | 'port'>) {
   if (!tftp.enabled) return undefined
   const { port } = tftp
+  const { transfers, transfersPerSource, ...rates } = tftp.limits
+  const limits = {
+    ...rates,
+    maxTransfers: transfers,
+    maxTransfersPerSource: transfersPerSource,
+    cacheBytes: TFTP_CACHE_BYTES
+  }
   const addresses = tftp.addresses.length > 0 ? tftp.addresses : ['0.0.0.0', '::']
   try {
-    return await startTftpServer({ ...options, addresses, port, limits: { cacheBytes: TFTP_CACHE_BYTES } })
+    return await startTftpServer({ ...options, addresses, port, limits })
   } catch (error) {
     throw listenError(error, { face: 'TFTP', protocol: 'udp', address: addresses.join(', '), port, setting: 'tftp' })
   }

@@ -1,5 +1,6 @@
 // The TFTP server: one listening socket per local address, one connected socket per transfer, nothing but reads.
 import { isIPv6 } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
 import { type Clock } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
@@ -133,6 +134,8 @@ interface Transfer {
   over: boolean
 }
 
+/** Who begins anew has been silent for longer: no client asks again within a second. */
+const LATE_COPY_MS = 1000
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 /** An Ethernet's, where the card doesn't say. */
 const DEFAULT_MTU = 1500
@@ -258,17 +261,24 @@ class Server implements TftpServer {
     const name = normaliseName(request.name)
     const refusal = refusalOf(request, name)
     if (refusal) this.#refuse(listener, peer, request, refusal)
-    else if (name.kind === 'name' && !this.#isRepeated(peer, name.name)) this.#admit(listener, request, peer, name.name)
+    else if (name.kind === 'name' && !this.#isRepeated(peer, request, name.name))
+      this.#admit(listener, request, peer, name.name)
   }
 
-  /** The same RRQ from the same port: its first answer was lost, or is slow. Another one ends the transfer before it. */
-  #isRepeated(peer: Peer, name: string): boolean {
+  /**
+   * The same RRQ from the same port: its first answer was lost, or is slow. Another one ends the transfer before it. So
+   * does the same one, but for a copy that comes late, while the client is answering: it waited in a queue of ours.
+   */
+  #isRepeated(peer: Peer, request: TftpRequest, name: string): boolean {
     const earlier = this.#transfers.get(keyOf(peer))
     if (!earlier) return false
     if (earlier.name === name && !earlier.session?.hasAnswered) {
       earlier.session?.repeatRequest()
       return true
     }
+    const heardAt = earlier.session?.heardAt ?? Number.NEGATIVE_INFINITY
+    const isHeard = this.#options.clock.monotonic() - heardAt < LATE_COPY_MS
+    if (isHeard && isDeepStrictEqual(earlier.request, request)) return true
     if (earlier.session) earlier.session.stop('replaced', undefined)
     else this.#finish(earlier)
     return false

@@ -58,6 +58,8 @@ export class Session {
   #progressAt: number
   #open = true
   #clientError = ''
+  /** When the client last acknowledged anything. */
+  heardAt = Number.NEGATIVE_INFINITY
   retransmissions = 0
 
   constructor(options: SessionOptions) {
@@ -111,6 +113,7 @@ export class Session {
   #onAck(block: number): void {
     const before = this.#transfer.acked
     const at = this.#options.clock.monotonic()
+    this.heardAt = at
     const step = advance(this.#transfer, { kind: 'ack', block, at })
     if (step.kind !== 'failed') this.#transfer = step.next
     if (before < 1 && this.#transfer.acked >= 1) this.#options.onStarted()

@@ -159,6 +159,13 @@ const cases: Record<string, readonly [text: string, expected: readonly string[]]
     'dhcp: { mode: off }\ndhcp6: { mode: stateless }\nhttp: { boot: { address: "::" } }\ntftp:\n  port: 547\n',
     ["5 tftp.port: port 547 is DHCP's already"]
   ],
+  'TFTP for nobody': [
+    'tftp:\n  limits: { transfers: 0, requestsPerMinute: 5 }\n',
+    [
+      '2 tftp.limits.requestsPerMinute: unknown key; known here: transfers, transfersPerSource, requestsPerSecond, requestBurst',
+      '2 tftp.limits.transfers: must be >= 1'
+    ]
+  ],
   'TFTP on a DHCP port': ['tftp:\n  port: 67\n', ["2 tftp.port: port 67 is DHCP's already"]]
 }
 

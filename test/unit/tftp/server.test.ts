@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type ResourceRequest } from '../../../server/boot/model.ts'
 import { encodeAck, encodeError, encodeRequest } from '../../../server/tftp/packet.ts'
+import { FakeClock } from '../../fakes/clock.ts'
 import { RawTftpClient, type Received, TftpClientError, tftpFetch } from '../../support/tftp-client.ts'
 import { file, serveTftp, text } from '../../support/tftp-server.ts'
 
@@ -185,6 +186,26 @@ t.test('T16: a repeated RRQ gets the same answer from the same port, and another
     break
   }
   t.equal(tftp.server.counters.transfersInFlight, 1)
+})
+
+t.test('T16: a copy of the RRQ that comes late disturbs no transfer that gets on', async (t) => {
+  const { resource } = makeFile('late', 10_000)
+  const clock = new FakeClock()
+  await using tftp = await serveTftp({ f: resource, g: small }, { clock })
+  await using client = await RawTftpClient.open()
+  client.read('f', {}, tftp.at)
+  const first = await client.next()
+  const tid = first?.from ?? tftp.at
+  client.send(encodeAck(1), tid)
+  t.match(await client.next(), { packet: { kind: 'data', block: 2 } })
+  client.read('f', {}, tftp.at)
+  await until(() => tftp.server.counters.requests === 2)
+  client.send(encodeAck(2), tid)
+  t.match(await client.next(), { packet: { kind: 'data', block: 3 }, from: { port: tid.port } })
+  clock.advance(1000)
+  client.read('f', {}, tftp.at)
+  await until(() => tftp.server.counters.transfersFailed === 1)
+  t.ok(true, 'but who was silent for a second begins anew')
 })
 
 t.test('T1: a stranger at the transfer port disturbs nothing', async (t) => {
