@@ -2,6 +2,7 @@
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { contains6, type Ipv6 } from '../net/ipv6.ts'
+import { type Mac } from '../net/mac.ts'
 import { bootOptions } from './boot-options.ts'
 import { type Facts6, factsOf } from './facts.ts'
 import { type Lease6, SubnetLeases6 } from './leases.ts'
@@ -59,6 +60,9 @@ type InSubnet = FromClient & { readonly subnet: ServedSubnet }
 
 const NO_ADDRESS = 'no IPv6 address to give: too many machines have one, or this one asks for none'
 
+/** Whose MAC is remembered: who asks again from an address that does not show it. */
+const MACHINES = 20_000
+
 const SILENCE: Outcome6 = { leases: [], reply: undefined, event: undefined }
 
 /** What each message must not lack and must not have (RFC 8415 §16); INFORMATION-REQUEST may do as it likes. */
@@ -78,6 +82,8 @@ export class Dhcp6Handler {
   readonly #boot: BootAnswers<Ipv6>
   readonly #serverId: Uint8Array
   readonly #subnets: readonly ServedSubnet[]
+  /** By DUID in hex, the one heard of longest ago first. */
+  readonly #macs = new Map<string, Mac>()
 
   constructor({ config, boot, serverId }: Dhcp6HandlerDeps) {
     this.#config = config
@@ -93,7 +99,7 @@ export class Dhcp6Handler {
 
   /** Throws MalformedPacket when an option that decides something is malformed. @param now ms since 1970 */
   handle(received: Received6, arrival: Arrival6, now: number): Outcome6 {
-    const facts = factsOf(received, arrival.source)
+    const facts = this.#withMac(factsOf(received, arrival.source))
     const request = { received, facts, arrival, now }
     if (!this.#isForUs(request)) return SILENCE
     const { clientId, identity } = facts
@@ -103,6 +109,19 @@ export class Dhcp6Handler {
     if (this.#config.mode === 'stateless') return this.#stateless(fromClient)
     const subnet = this.#subnetOf(received, arrival.link)
     return subnet === undefined ? SILENCE : this.#authoritative({ ...fromClient, subnet })
+  }
+
+  /** EDK2's question on port 4011 comes from the address that another server gave it, and shows a DUID alone. */
+  #withMac(facts: Facts6): Facts6 {
+    if (facts.clientId === undefined) return facts
+    const duid = hex(facts.clientId)
+    const mac = facts.mac ?? this.#macs.get(duid)
+    if (mac === undefined) return facts
+    this.#macs.delete(duid)
+    this.#macs.set(duid, mac)
+    const [oldest] = this.#macs.keys()
+    if (this.#macs.size > MACHINES && oldest !== undefined) this.#macs.delete(oldest)
+    return { ...facts, mac, identity: mac }
   }
 
   #isForUs({ received, facts }: Request): boolean {

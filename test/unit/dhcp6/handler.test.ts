@@ -208,3 +208,15 @@ t.test('leases of the store are kept', async (t) => {
   handler.restore([{ ...row, state: 'bound' }])
   t.not(addressOf(ask(message('solicit', [CLIENT_ID_OPTION, WISH])).reply), address)
 })
+
+t.test('who showed its MAC once is known by its DUID, from whatever address it asks', async (t) => {
+  const { ask, boot } = handlerOf({ mode: 'stateless', subnets: [] }, URL)
+  const duid = option(OPTION.clientId, '00040062616c000000408000525400770001')
+  const again = message('request', [duid, SERVER_ID_OPTION, ...PXE])
+  const elsewhere = { source: 'fd00:77::1eb', port: 4011 } as const
+  ask(again, elsewhere)
+  t.equal(boot.asked.at(-1)?.client.mac, undefined)
+  ask(message('solicit', [duid, WISH, ...PXE]))
+  ask(again, elsewhere)
+  t.equal(boot.asked.at(-1)?.client.mac, MAC)
+})
