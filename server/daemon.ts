@@ -206,7 +206,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     audit,
     boots,
     channels,
-    checkDatabase: async () => void (await sql`select 1`.execute(database)),
+    checkDatabase: async () => {
+      await sql`select 1`.execute(database)
+      if (dhcp && !dhcp.savesLeases) throw new Error('leases cannot be saved, so DHCP gives no addresses')
+    },
     clock,
     inventory,
     journal,

@@ -98,6 +98,11 @@ export class DhcpHandler {
     for (const { leases } of this.#subnets) for (const address of addresses) leases.exclude(address)
   }
 
+  /** The clock was set by so many ms. */
+  shift(ms: number): void {
+    for (const { leases } of this.#subnets) leases.shift(ms)
+  }
+
   /** A host with a name, or a machine that holds a lease or an offer. */
   knows(identity: Mac): boolean {
     return (

@@ -7,6 +7,8 @@ export interface LeaseWriterOptions {
   readonly clock: Clock
   /** The batch could not be saved, and nothing that waited for it happened. */
   onFailure(error: unknown, leases: readonly Lease[]): void
+  /** After failures, one was saved. */
+  onRecovery(): void
 }
 
 interface Waiting {
@@ -24,6 +26,7 @@ export class LeaseWriter {
   #saving: readonly Waiting[] = []
   #timer: Timer | undefined
   #idle: (() => void)[] = []
+  #isFailing = false
 
   constructor(options: LeaseWriterOptions) {
     this.#options = options
@@ -32,6 +35,20 @@ export class LeaseWriter {
   /** Leases that are not on disk yet. */
   get size(): number {
     return this.#waiting.length + this.#saving.length
+  }
+
+  /** The last batch could not be saved. */
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
+  /** The clock was set by so many ms: moves what waits, and what is saved. Rejects when the store does. */
+  async shift(ms: number): Promise<void> {
+    this.#waiting = this.#waiting.map(({ lease, done }) => ({
+      lease: { ...lease, expiresAt: lease.expiresAt + ms, updatedAt: lease.updatedAt + ms },
+      done
+    }))
+    await this.#options.store.shift(ms)
   }
 
   /** Saved in this order. `done` must not throw. */
@@ -56,11 +73,14 @@ export class LeaseWriter {
     const leases = batch.map(({ lease }) => lease)
     this.#commit(leases).then(
       () => {
+        if (this.#isFailing) this.#options.onRecovery()
+        this.#isFailing = false
         for (const { done } of batch) done(true)
         this.#next()
       },
       (error: unknown) => {
         this.#options.onFailure(error, leases)
+        this.#isFailing = true
         for (const { done } of batch) done(false)
         this.#next()
       }

@@ -28,6 +28,8 @@ export interface LeaseStore {
   load(): Promise<readonly Lease[]>
   /** Resolves when all of them are on disk, the last word for each address. Rejects when that is not certain. */
   save(leases: readonly Lease[]): Promise<void>
+  /** Moves all moments of what was saved before, for the clock was set. */
+  shift(ms: number): Promise<void>
 }
 
 /** Who wants an address. */
@@ -94,7 +96,7 @@ export class SubnetLeases {
 
   /** Once, before the first packet: what the store has, in any order. */
   restore(leases: readonly Lease[], now: number): void {
-    const ours = leases.filter((lease) => this.#space.inSubnet(lease.address))
+    const ours = leases.filter((lease) => this.#space.inSubnet(lease.address)).map((lease) => notLonger(lease, now))
     for (const lease of ours.toSorted((a, b) => a.expiresAt - b.expiresAt)) {
       const holding = this.#hold(lease.address)
       const over = lease.state === 'released' || lease.expiresAt <= now
@@ -107,6 +109,14 @@ export class SubnetLeases {
     for (const lease of ours.toSorted((a, b) => a.updatedAt - b.updatedAt)) {
       const holding = this.#holdings.get(lease.address)
       if (holding && lease.state !== 'declined') this.#current.set(lease.mac, holding)
+    }
+  }
+
+  /** The clock was set by so many ms: everybody keeps the time that is left. */
+  shift(ms: number): void {
+    for (const holding of this.#holdings.values()) {
+      holding.until += ms
+      holding.expiresAt += ms
     }
   }
 
@@ -352,6 +362,11 @@ export class SubnetLeases {
       pool: pool ? `${formatIpv4(pool.from)}-${formatIpv4(pool.to)}` : 'reservation'
     }
   }
+}
+
+/** The clock may have gone back while we were away: nobody was promised more than was left at the promise. */
+function notLonger(lease: Lease, now: number): Lease {
+  return { ...lease, expiresAt: Math.min(lease.expiresAt, now + Math.max(0, lease.expiresAt - lease.updatedAt)) }
 }
 
 /** FNV-1a over the characters, 32 bits. */

@@ -1,7 +1,7 @@
 // DHCP's outer ring: sockets on 67 and 4011, decode, ask the handler, save, send. Nothing here decides anything.
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, sleep, type Timer } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
 import { CardSockets } from '../net/card-sockets.ts'
@@ -11,12 +11,13 @@ import { type HandedSocket } from '../net/handed-sockets.ts'
 import { type InterfaceWatch } from '../net/interface-watch.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-advertisement.ts'
-import { listenError, StartError } from '../start-error.ts'
+import { listenError, messageOf, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Admission } from './admission.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
 import { factsOf, identityOf } from './facts.ts'
 import { type Arrival, DhcpHandler, type Outcome, type Reply, type SubnetUsage } from './handler.ts'
+import { LeaseTime } from './lease-time.ts'
 import { LeaseWriter } from './lease-writer.ts'
 import { type LeaseStore } from './leases.ts'
 import { type DhcpPacket, decodeDhcp } from './packet.ts'
@@ -69,6 +70,8 @@ export interface DhcpCounts {
 export interface DhcpServer {
   /** The cards that are served now. */
   readonly links: readonly Link[]
+  /** False when the last leases could not be saved, so that no ACK is given. */
+  readonly savesLeases: boolean
   counts(): Readonly<DhcpCounts>
   usage(): readonly SubnetUsage[]
   /** An administrator takes a lease away. False when nobody has it, or when that could not be saved. */
@@ -79,6 +82,7 @@ export interface DhcpServer {
 
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 const DRAIN_MS = 2000
+const CLOCK_LOOK_MS = 10_000
 
 /** Rejects with StartError when a port or an interface cannot be had, and with the store's error when it can't load. */
 export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
@@ -102,12 +106,13 @@ class Server implements DhcpServer {
   readonly #handler: DhcpHandler
   readonly #writer: LeaseWriter | undefined
   readonly #followed: FollowedCards
-  readonly #startedAt: number
+  readonly #time: LeaseTime
   readonly #dropLog: DropLog
   readonly #admission: Admission
   #native: DeviceSockets | undefined
   #advertiser: RouterAdvertiser | undefined
   #stopFollowing: (() => void) | undefined
+  #clockTimer: Timer | undefined
   readonly #counts: DhcpCounts = {
     received: 0,
     receivedBytes: 0,
@@ -128,7 +133,7 @@ class Server implements DhcpServer {
     this.#handler = new DhcpHandler(options)
     this.#dropLog = new DropLog({ ...options, protocol: 'DHCP' })
     this.#admission = new Admission(config.limits)
-    this.#startedAt = clock.now() - clock.monotonic()
+    this.#time = new LeaseTime(clock)
     this.#followed = new FollowedCards({
       protocol: 'DHCP',
       names: config.interfaces,
@@ -143,15 +148,16 @@ class Server implements DhcpServer {
         clock,
         onFailure: (error, lost) => {
           this.#counts.unsaved += lost.length
-          const isFirst = lost.map(({ mac }) => this.#dropLog.count('unsaved', mac)).includes(true)
-          if (isFirst) options.log.error({ err: error, leases: lost.length }, 'leases not saved, so no ACK was sent')
-        }
+          for (const { mac } of lost) this.#dropLog.count('unsaved', mac)
+          if (this.savesLeases) options.log.error({ err: error }, `DHCP gives no addresses: ${whyUnsaved(error)}`)
+        },
+        onRecovery: () => options.log.info('DHCP gives addresses again: leases can be saved')
       })
   }
 
   async start(): Promise<void> {
     const { leases, deviceSockets, routerAdvertiser, config } = this.#options
-    if (leases) this.#handler.restore(await leases.load(), this.#now())
+    if (leases) this.#handler.restore(await leases.load(), this.#time.now())
     if (config.mode === 'authoritative' && routerAdvertiser !== 'none') {
       this.#advertiser = routerAdvertiser ?? (await loadRouterAdvertiser())
     }
@@ -160,10 +166,15 @@ class Server implements DhcpServer {
     const { interfaces } = this.#options
     await this.#followed.start(interfaces.current)
     this.#stopFollowing = interfaces.onChange((now) => this.#followed.follow(now))
+    this.#watchClock()
   }
 
   get links(): readonly Link[] {
     return this.#followed.cards
+  }
+
+  get savesLeases(): boolean {
+    return !this.#writer?.isFailing
   }
 
   counts(): Readonly<DhcpCounts> {
@@ -175,7 +186,7 @@ class Server implements DhcpServer {
   }
 
   async revoke(address: Ipv4): Promise<boolean> {
-    const lease = this.#handler.revoke(address, this.#now())
+    const lease = this.#handler.revoke(address, this.#time.now())
     if (!lease || !this.#writer) return false
     const writer = this.#writer
     return new Promise((resolve) => writer.save(lease, resolve))
@@ -184,6 +195,7 @@ class Server implements DhcpServer {
   async close(): Promise<void> {
     this.#receiving = false
     this.#stopFollowing?.()
+    this.#clockTimer?.cancel()
     if (this.#writer) await Promise.race([this.#writer.idle(), sleep(this.#options.clock, DRAIN_MS)])
     await this.#followed.close()
     this.#advertiser?.close()
@@ -191,9 +203,18 @@ class Server implements DhcpServer {
     this.#dropLog.close()
   }
 
-  /** Wall time that never jumps, so that setting the clock ends no lease before its time. */
-  #now(): number {
-    return Math.round(this.#startedAt + this.#options.clock.monotonic())
+  #watchClock(): void {
+    this.#clockTimer = this.#options.clock.after(CLOCK_LOOK_MS, () => this.#watchClock())
+    const step = this.#time.takeStep()
+    if (step === 0) return
+    const { log } = this.#options
+    const seconds = Math.round(step / 1000)
+    const how = `${step > 0 ? 'forward' : 'back'} by ${Math.abs(seconds)} s`
+    log.warn({ seconds }, `DHCP: the clock was set ${how}; leases keep the time that they have left`)
+    this.#handler.shift(step)
+    this.#writer?.shift(step).catch((error: unknown) => {
+      log.error({ err: error }, 'DHCP: leases on disk keep their old times until each is renewed')
+    })
   }
 
   async #serve(link: Link): Promise<OpenCard> {
@@ -256,7 +277,7 @@ class Server implements DhcpServer {
     try {
       const packet = decodeDhcp(datagram)
       if (this.#isRefused(packet, arrival, receivedAt) || this.#isOverloaded(packet)) return
-      this.#perform(this.#handler.handle(packet, arrival, this.#now()), arrival.link, sender, receivedAt)
+      this.#perform(this.#handler.handle(packet, arrival, this.#time.now()), arrival.link, sender, receivedAt)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
@@ -338,4 +359,12 @@ class Server implements DhcpServer {
 function ownAddress(link: Link, config: DhcpConfig): Ipv4 {
   const named = config.subnets.map((subnet) => subnet.serverAddress)
   return link.addresses.find((address) => named.includes(address)) ?? link.addresses[0] ?? 0
+}
+
+/** SQLite's words, for an administrator. */
+function whyUnsaved(error: unknown): string {
+  const message = messageOf(error)
+  if (/disk is full/.test(message)) return 'the disk of stateDir is full, and no lease can be saved'
+  if (/readonly database/.test(message)) return 'the database in stateDir is read-only, and no lease can be saved'
+  return `no lease can be saved (${message})`
 }

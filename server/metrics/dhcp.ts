@@ -33,6 +33,7 @@ export class DhcpMetrics {
   timed(store: LeaseStore, clock: Clock): LeaseStore {
     return {
       load: () => store.load(),
+      shift: (ms) => store.shift(ms),
       save: async (leases) => {
         const startedAt = clock.monotonic()
         await store.save(leases)

@@ -37,6 +37,17 @@ export class StoredLeases implements LeaseStore {
     return this.#next.saved
   }
 
+  /** Behind everything that was to be saved before, and before everything that comes after. */
+  shift(ms: number): Promise<void> {
+    this.#next = undefined
+    return this.#turns.take(async () => {
+      await this.#database
+        .updateTable('leases')
+        .set((row) => ({ expires_at: row('expires_at', '+', ms), updated_at: row('updated_at', '+', ms) }))
+        .execute()
+    })
+  }
+
   /** Forgets the lease of an address, if there is one. */
   async remove(address: Ipv4): Promise<void> {
     await this.#turns.take(() => this.#database.deleteFrom('leases').where('address', '=', address).execute())
@@ -46,7 +57,7 @@ export class StoredLeases implements LeaseStore {
     const leases: Lease[] = []
     const saved = this.#turns.take(async () => {
       await turnOfTheLoop()
-      this.#next = undefined
+      if (this.#next?.leases === leases) this.#next = undefined
       await this.#write(leases)
     })
     return { leases, saved }

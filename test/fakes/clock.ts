@@ -3,6 +3,8 @@ import { type Clock, type Timer } from '../../server/clock.ts'
 /** A clock that moves only when a test says so. */
 export class FakeClock implements Clock {
   #now: number
+  /** How far the wall clock was set. */
+  #set = 0
   #pending: { at: number; run: () => void }[] = []
 
   constructor(now = Date.UTC(2026, 0, 1)) {
@@ -10,7 +12,12 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now
+    return this.#now + this.#set
+  }
+
+  /** An administrator sets the wall clock, forward or back. */
+  setWall(ms: number): void {
+    this.#set += ms
   }
 
   monotonic(): number {

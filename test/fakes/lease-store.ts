@@ -14,6 +14,16 @@ export class MemoryLeaseStore implements LeaseStore {
     this.saves += 1
     for (const lease of leases) this.byAddress.set(lease.address, lease)
   }
+
+  async shift(ms: number): Promise<void> {
+    for (const lease of this.byAddress.values()) {
+      this.byAddress.set(lease.address, {
+        ...lease,
+        expiresAt: lease.expiresAt + ms,
+        updatedAt: lease.updatedAt + ms
+      })
+    }
+  }
 }
 
 /** One that survives the process: a JSON file, replaced and synced at every save. */
@@ -46,6 +56,10 @@ export class FileLeaseStore implements LeaseStore {
     }
     await rename(`${this.#path}.new`, this.#path)
   }
+
+  async shift(): Promise<void> {
+    throw new Error('no test sets the clock of this one')
+  }
 }
 
 /** Bad weather: every save is refused. */
@@ -57,6 +71,10 @@ export class BrokenLeaseStore implements LeaseStore {
   async save(): Promise<void> {
     throw new Error('disk full')
   }
+
+  async shift(): Promise<void> {
+    throw new Error('disk full')
+  }
 }
 
 /** A disk that never comes back. */
@@ -66,6 +84,10 @@ export class HangingLeaseStore implements LeaseStore {
   }
 
   save(): Promise<void> {
+    return new Promise(() => {})
+  }
+
+  shift(): Promise<void> {
     return new Promise(() => {})
   }
 }

@@ -21,7 +21,8 @@ function writing(store: LeaseStore) {
   const writer = new LeaseWriter({
     store,
     clock,
-    onFailure: (error, leases) => log.push(`failed ${leases.length}: ${error instanceof Error && error.message}`)
+    onFailure: (error, leases) => log.push(`failed ${leases.length}: ${error instanceof Error && error.message}`),
+    onRecovery: () => log.push('recovered')
   })
   const save = (address: number) => writer.save(lease(address), (saved) => log.push(`${address} ${saved}`))
   return { clock, log, writer, save }
@@ -45,6 +46,7 @@ t.test('what comes in during a commit makes the next one', async (t) => {
   const release: (() => void)[] = []
   const { clock, log, writer, save } = writing({
     load: async () => [],
+    shift: async () => {},
     save: (leases) => {
       commits.push(leases.map(({ address }) => address))
       return new Promise((resolve) => release.push(resolve))
@@ -86,6 +88,7 @@ t.test('a store that refuses is no success, and the next lease is tried again', 
 t.test('a store that throws at once is a store that refuses', async (t) => {
   const { clock, log, writer, save } = writing({
     load: async () => [],
+    shift: async () => {},
     save: () => {
       throw new Error('closed')
     }
@@ -102,4 +105,46 @@ t.test('a store that never answers is told nothing twice, and nobody is told any
   clock.advance(60_000)
   await settled()
   t.same([log, writer.size], [[], 1])
+})
+
+t.test('when the store is well again, that is told once', async (t) => {
+  const store = new MemoryLeaseStore()
+  let full = true
+  const { clock, log, writer, save } = writing({
+    load: () => store.load(),
+    shift: (ms) => store.shift(ms),
+    save: async (leases) => {
+      if (full) throw new Error('full')
+      await store.save(leases)
+    }
+  })
+  const saved = async (address: number) => {
+    save(address)
+    clock.advance(1)
+    await writer.idle()
+    return writer.isFailing
+  }
+  t.same([writer.isFailing, await saved(1)], [false, true])
+  full = false
+  t.same([await saved(2), await saved(3)], [false, false])
+  t.same(log, ['failed 1: full', '1 false', 'recovered', '2 true', '3 true'])
+})
+
+t.test('the clock is set while leases wait: all of them move, once', async (t) => {
+  const store = new MemoryLeaseStore()
+  const { clock, writer, save } = writing(store)
+  save(1)
+  clock.advance(1)
+  await writer.idle()
+  save(2)
+  await writer.shift(5000)
+  clock.advance(1)
+  await writer.idle()
+  t.match(
+    [...store.byAddress.values()],
+    [
+      { address: 1, expiresAt: 5000, updatedAt: 5000 },
+      { address: 2, expiresAt: 5000, updatedAt: 5000 }
+    ]
+  )
 })

@@ -336,3 +336,23 @@ t.test(
     t.equal(leases.offer(B, undefined, NOW + OFFER_MS), ONLY)
   }
 )
+
+t.test('the clock is set a day forward or back: everybody keeps what is left', async (t) => {
+  const DAY = 86_400_000
+  for (const step of [DAY, -DAY]) {
+    const leases = machine(tiny)
+    leases.bind(A, ONLY, NOW)
+    leases.shift(step)
+    t.equal(leases.bind(B, ONLY, NOW + step + LEASE_MS - 1), undefined)
+    t.equal(leases.bind(B, ONLY, NOW + step + LEASE_MS)?.address, ONLY)
+  }
+})
+
+t.test('the clock went back while the server was away: no lease lasts longer than it was given for', async (t) => {
+  const DAY = 86_400_000
+  const saved = machine(tiny).bind(A, ONLY, NOW)
+  const leases = machine(tiny)
+  leases.restore(saved ? [saved] : [], NOW - DAY)
+  t.equal(leases.bind(B, ONLY, NOW - DAY + LEASE_MS - 1), undefined)
+  t.equal(leases.bind(B, ONLY, NOW - DAY + LEASE_MS)?.address, ONLY)
+})

@@ -118,7 +118,7 @@ t.test('an ACK leaves only when its lease is on disk', async (t) => {
     const { server, relay, events } = await serving({ leases: new BrokenLeaseStore() })
     relay.send('request', mac(1), want('127.0.1.7'))
     t.same(types(await relay.heard(1, 300)), [])
-    t.same([server.counts().unsaved, events], [1, []])
+    t.same([server.counts().unsaved, events, server.savesLeases], [1, [], false])
     relay[Symbol.dispose]()
     await server.close()
   })
@@ -200,6 +200,39 @@ t.test('D9: a starvation attack costs one line, bounded offers, and no honest ma
   clock.advance(10_000)
   t.same(lines.length, 1)
   t.match(lines[0]?.msg, /^DHCP: dropped in 10 s: \d+ strangers-of-link, most of them from 127\.0\.0\.1$/)
+  relay[Symbol.dispose]()
+  await server.close()
+})
+
+t.test('the clock is set a day forward: leases keep what is left, on disk too, and the log says so', async (t) => {
+  const store = new MemoryLeaseStore()
+  const clock = new FakeClock()
+  const { log, lines } = recordingLog()
+  const { server, relay } = await serving({ leases: store, clock, log })
+  const ask = async (identity: string, count: number) => {
+    relay.send('request', identity, want('127.0.1.7'))
+    await eventually('an answer', () => {
+      clock.advance(1)
+      return relay.replies.length === count || undefined
+    })
+    return types(relay.replies).at(-1)
+  }
+  t.equal(await ask(mac(1), 1), 5)
+  const { expiresAt = 0 } = store.byAddress.get(addr('127.0.1.7')) ?? {}
+  for (const day of [86_400_000, -86_400_000]) {
+    clock.setWall(day)
+    clock.advance(10_000)
+  }
+  clock.setWall(86_400_000)
+  clock.advance(10_000)
+  t.equal(store.byAddress.get(addr('127.0.1.7'))?.expiresAt, expiresAt + 86_400_000)
+  t.equal(await ask(mac(2), 2), 6, 'nobody else gets it')
+  t.same(
+    lines.map(({ msg }) => msg),
+    ['forward', 'back', 'forward'].map(
+      (how) => `DHCP: the clock was set ${how} by 86400 s; leases keep the time that they have left`
+    )
+  )
   relay[Symbol.dispose]()
   await server.close()
 })

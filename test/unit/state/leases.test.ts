@@ -84,3 +84,14 @@ t.test('forgetting', async (t) => {
 t.test('saving nothing is fine', async (t) => {
   await t.resolves(new StoredLeases(await memoryDatabase(t)).save([]))
 })
+
+t.test('the clock was set: what was saved before moves, what is saved after does not', async (t) => {
+  const leases = new StoredLeases(await memoryDatabase(t))
+  await leases.save([lease(1)])
+  await Promise.all([leases.save([lease(2)]), leases.shift(-500), leases.save([lease(3)])])
+  t.match(await leases.load(), [
+    { address: 1, expiresAt: 1_500, updatedAt: 500 },
+    { address: 2, expiresAt: 1_500, updatedAt: 500 },
+    { address: 3, expiresAt: 2_000, updatedAt: 1_000 }
+  ])
+})
