@@ -2,7 +2,7 @@
 import { constants, copyFile, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type TSchema } from 'typebox'
-import Value, { Pointer } from 'typebox/value'
+import Value, { DecodeUnsafe, Pointer } from 'typebox/value'
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import {
   dhcp6Mistakes,
@@ -14,7 +14,7 @@ import {
   subnetMistakes,
   udpMistakes
 } from './config-rules.ts'
-import { type Config, ConfigSchema, ServedSubnetSchema } from './config-schema.ts'
+import { type Config, ConfigSchema, type ServedSubnet, ServedSubnetSchema } from './config-schema.ts'
 import { everyError } from './every-error.ts'
 
 export type { Config } from './config-schema.ts'
@@ -101,7 +101,7 @@ export async function makeConfigFromExample(file: string): Promise<boolean> {
 }
 
 function decode(value: unknown, baseDir: string): Config {
-  const config = Value.Decode(ConfigSchema, Value.Default(ConfigSchema, structuredClone(value)))
+  const config = decoded<Config>(ConfigSchema, Value.Default(ConfigSchema, structuredClone(value)))
   return {
     ...config,
     stateDir: path.resolve(baseDir, config.stateDir),
@@ -115,6 +115,14 @@ function mistakesIn(given: unknown): readonly Mistake[] {
   return [...mistakes, ...crossFieldMistakes(value, mistakes)]
 }
 
+/**
+ * Of what the schema finds no fault with. `Value.Decode` would infer the type once more from so large a schema, which keeps
+ * the compiler busy for ever: the type stands beside the schema and is named at the call.
+ */
+function decoded<T>(schema: TSchema, value: unknown): T {
+  return DecodeUnsafe({}, schema, structuredClone(value)) as T
+}
+
 /** Each rule looks only at what the schema found no fault with, so that one mistake does not hide or invent others. */
 function crossFieldMistakes(value: unknown, known: readonly Mistake[]): readonly Mistake[] {
   const sound = (at: Path) => !known.some((mistake) => startsWith(mistake.path, at) || startsWith(at, mistake.path))
@@ -124,12 +132,12 @@ function crossFieldMistakes(value: unknown, known: readonly Mistake[]): readonly
   const subnets: unknown = at('dhcp', 'subnets')
   const ofSubnets = (Array.isArray(subnets) ? subnets : []).flatMap((subnet: unknown, i) => {
     const path = ['dhcp', 'subnets', i]
-    return sound(path) ? subnetMistakes(Value.Decode(ServedSubnetSchema, subnet), path) : []
+    return sound(path) ? subnetMistakes(decoded<ServedSubnet>(ServedSubnetSchema, subnet), path) : []
   })
-  const soundDhcp = sound(['dhcp']) ? Value.Decode(dhcp, at('dhcp')) : undefined
-  const soundDhcp6 = sound(['dhcp6']) ? Value.Decode(dhcp6, at('dhcp6')) : undefined
-  const soundTftp = sound(['tftp']) ? Value.Decode(tftp, at('tftp')) : undefined
-  const soundHttp = sound(['http']) ? Value.Decode(http, at('http')) : undefined
+  const soundDhcp = sound(['dhcp']) ? decoded<Config['dhcp']>(dhcp, at('dhcp')) : undefined
+  const soundDhcp6 = sound(['dhcp6']) ? decoded<Config['dhcp6']>(dhcp6, at('dhcp6')) : undefined
+  const soundTftp = sound(['tftp']) ? decoded<Config['tftp']>(tftp, at('tftp')) : undefined
+  const soundHttp = sound(['http']) ? decoded<Config['http']>(http, at('http')) : undefined
   return [
     ...ofSubnets,
     ...(soundDhcp ? dhcpMistakes(soundDhcp) : []),
