@@ -1,11 +1,12 @@
 // The admin API as commands use it: problem details become one readable line, and bodies stream.
-import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
+
 import { request as requestHttps } from 'node:https'
 import { type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import Type, { type Static, type TSchema } from 'typebox'
 import Value from 'typebox/value'
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from '../node-http.ts'
 import { CommandFailure } from './failure.ts'
 
 const Problem = Type.Object({

@@ -1,30 +1,21 @@
 // The command line: one file per noun, and one place where a failure becomes a line and an exit code.
 import { Command, CommanderError } from 'commander'
-import { bootCommand } from './boot.ts'
-import { channelCommand } from './channel.ts'
 import { type Context, examples } from './context.ts'
-import { doctorCommand } from './doctor.ts'
 import { CommandFailure } from './failure.ts'
-import { groupCommand } from './group.ts'
-import { hostCommand } from './host.ts'
-import { imageCommand } from './image.ts'
-import { labCommand } from './lab.ts'
-import { leaseCommand } from './lease.ts'
-import { serveCommand } from './serve.ts'
-import { tokenCommand } from './token.ts'
 
-const NOUNS = [
-  serveCommand,
-  imageCommand,
-  channelCommand,
-  hostCommand,
-  groupCommand,
-  bootCommand,
-  leaseCommand,
-  tokenCommand,
-  doctorCommand,
-  labCommand
-]
+/** In the order of the help. Each loads what it needs when it is asked for: a daemon should not carry the image build. */
+const NOUNS: Readonly<Record<string, () => Promise<(context: Context) => Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  image: async () => (await import('./image.ts')).imageCommand,
+  channel: async () => (await import('./channel.ts')).channelCommand,
+  host: async () => (await import('./host.ts')).hostCommand,
+  group: async () => (await import('./group.ts')).groupCommand,
+  boot: async () => (await import('./boot.ts')).bootCommand,
+  lease: async () => (await import('./lease.ts')).leaseCommand,
+  token: async () => (await import('./token.ts')).tokenCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  lab: async () => (await import('./lab.ts')).labCommand
+}
 
 const INTERRUPTED = 130
 /** Errors of the parts that mean: something needed is missing, or was said wrongly. */
@@ -41,7 +32,7 @@ const MISSING = new Set([
 
 /** @returns the exit code: 0 done, 1 failed, 2 used wrongly or something needed is missing, 130 interrupted. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
-  const program = buildProgram(context)
+  const program = await buildProgram(argv, context)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return 0
@@ -53,11 +44,13 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
   }
 }
 
-function buildProgram(context: Context): Command {
+async function buildProgram([asked]: readonly string[], context: Context): Promise<Command> {
   const program = new Command('rootcast')
     .description('Boots diskless machines over the network.')
     .addHelpText('after', examples('serve', 'image list', 'host add room1-pc01 --mac 52:54:00:12:34:56', 'boot watch'))
-  for (const noun of NOUNS) program.addCommand(noun(context))
+  const known = asked === undefined ? undefined : NOUNS[asked]
+  // Help, and what nobody knows, is answered with all of them.
+  for (const load of known ? [known] : Object.values(NOUNS)) program.addCommand((await load())(context))
   return withOutput(program, context)
 }
 

@@ -1,6 +1,6 @@
 // The routes of the open face: every name of the resolver by GET and HEAD, and check-ins. What a name is answered with
 // stands in serve-name.ts; connections and addresses are those of boot-face.ts.
-import { type IncomingMessage } from 'node:http'
+
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -11,6 +11,7 @@ import fastify, {
 import { type Boots } from '../boot/boots.ts'
 import { CHECKIN_LENGTH } from '../boot/checkin.ts'
 import { type Clock } from '../clock.ts'
+import { type IncomingMessage } from '../node-http.ts'
 import { type Outlet, ResponseOutlet } from './outlet.ts'
 import { PerMinute } from './per-minute.ts'
 import { type NameRequest, PLAIN } from './serve-name.ts'

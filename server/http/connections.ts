@@ -1,8 +1,9 @@
 // All connections of the boot face: how many there may be, and how long each may do nothing, is bounded.
-import { type IncomingMessage } from 'node:http'
+
 import { isIPv6, type Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { type Clock, type Timer } from '../clock.ts'
+import { type IncomingMessage } from '../node-http.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
 
 export interface ConnectionLimits {

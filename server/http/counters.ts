@@ -1,6 +1,7 @@
 // What a face has answered, counted where requests come in: nothing that a route does can get past it.
-import { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+
 import { type Clock } from '../clock.ts'
+import { type IncomingMessage, type Server, type ServerResponse } from '../node-http.ts'
 
 /** Since the start. Readable at any time; only the face writes. */
 export interface HttpCounters {

@@ -1,7 +1,8 @@
 // Errors on the wire: RFC 9457 problem details, each with a stable code. What went wrong inside us stays in the log.
-import { STATUS_CODES } from 'node:http'
+
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { STATUS_CODES } from '../node-http.ts'
 import { fieldErrors } from './validation.ts'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'

@@ -43,3 +43,10 @@ t.test('protocols never import one another', async (t) => {
   )
   t.same(strays, [])
 })
+
+t.test('node:http comes in by one door: as an ES module it brings 12 MB along', async (t) => {
+  const strays = files('server/**/*.ts').filter((file) =>
+    / from 'node:http'/.test(readFileSync(join(root, file), 'utf8'))
+  )
+  t.same(strays, [])
+})
