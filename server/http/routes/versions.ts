@@ -1,10 +1,11 @@
 // Immutable builds of an image: published whole or not at all, deleted only when nothing uses them.
-import { type IncomingMessage } from 'node:http'
+
 import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { type Version } from '../../boot/model.ts'
 import { type Clock } from '../../clock.ts'
 import { PublishError } from '../../image/errors.ts'
+import { type IncomingMessage } from '../../node-http.ts'
 import { Conflict } from '../../state/conflict.ts'
 import { answerConflicts } from '../conflicts.ts'
 import { notFound, Problem, problems } from '../problem.ts'
