@@ -98,6 +98,17 @@ export function udpMistakes({ dhcp, dhcp6, tftp }: Pick<Config, 'dhcp' | 'dhcp6'
   return [{ path: ['tftp', 'port'], message: `port ${tftp.port} is DHCP's already` }]
 }
 
+export function tftpMistakes({ port, portRange, singlePort }: Config['tftp']): readonly Mistake[] {
+  if (!portRange) return []
+  const { from, to } = portRange
+  const mistake = (wrong: boolean, message: string) => (wrong ? [{ path: ['tftp', 'portRange'], message }] : [])
+  return [
+    ...mistake(from > to, `${from} comes after ${to}`),
+    ...mistake(from <= port && port <= to, `${port} is the port that is listened on`),
+    ...mistake(singlePort, 'means nothing with singlePort: true')
+  ]
+}
+
 function isHost(subnet: Subnet, address: Ipv4): boolean {
   if (!contains(subnet, address)) return false
   // RFC 3021: a /31 has no network and no broadcast address.

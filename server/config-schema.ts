@@ -134,6 +134,17 @@ export const ConfigSchema = Type.Object(
         enabled: Type.Boolean({ default: true }),
         addresses: Type.Array(LocalAddress, { default: [] }),
         port: Port(69),
+        singlePort: Type.Boolean({ default: false }),
+        portRange: Type.Optional(
+          Type.Object(
+            {
+              from: Type.Integer({ minimum: 1024, maximum: 65_535 }),
+              to: Type.Integer({ minimum: 1024, maximum: 65_535 })
+            },
+            closed
+          )
+        ),
+        engine: Type.Enum(['auto', 'plain'], { default: 'auto' }),
         limits: Type.Object(
           {
             transfers: Type.Integer({ minimum: 1, maximum: 60_000, default: 1024 }),

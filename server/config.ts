@@ -12,6 +12,7 @@ import {
   type Mistake,
   type Path,
   subnetMistakes,
+  tftpMistakes,
   udpMistakes
 } from './config-rules.ts'
 import { type Config, ConfigSchema, type ServedSubnet, ServedSubnetSchema } from './config-schema.ts'
@@ -142,6 +143,7 @@ function crossFieldMistakes(value: unknown, known: readonly Mistake[]): readonly
     ...ofSubnets,
     ...(soundDhcp ? dhcpMistakes(soundDhcp) : []),
     ...(soundDhcp6 ? dhcp6Mistakes(soundDhcp6) : []),
+    ...(soundTftp ? tftpMistakes(soundTftp) : []),
     ...(soundHttp ? httpMistakes(soundHttp) : []),
     ...(soundDhcp && soundDhcp6 && soundTftp
       ? udpMistakes({ dhcp: soundDhcp, dhcp6: soundDhcp6, tftp: soundTftp })

@@ -31,7 +31,8 @@ import { takeHandedSockets } from './net/handed-sockets.ts'
 import { watchInterfaces } from './net/interface-watch.ts'
 import { ipv4Beside } from './net/interfaces.ts'
 import { loadRouterAdvertiser } from './net/router-advertisement.ts'
-import { closed } from './net/udp.ts'
+import { closed, plainUdp, type UdpEngine } from './net/udp.ts'
+import { loadNativeUdp } from './net/udp-native.ts'
 import {
   alreadyRunning,
   directoryError,
@@ -157,6 +158,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   ending('watch of the interfaces', () => interfaces.close())
   const tftp = await startTftp(config, {
     interfaces,
+    udp: await udpEngine(config.tftp, clock, log),
     resolve,
     report,
     // A Raspberry Pi's loader breaks on a doubled DATA block (raspberrypi/firmware#1631).
@@ -312,11 +314,21 @@ async function startTftp({ tftp }: Config, options: Omit<Parameters<typeof start
     cacheBytes: TFTP_CACHE_BYTES
   }
   const addresses = tftp.addresses.length > 0 ? tftp.addresses : ['0.0.0.0', '::']
+  const transferPorts = tftp.singlePort ? 'same' : tftp.portRange
   try {
-    return await startTftpServer({ ...options, addresses, port, limits })
+    return await startTftpServer({ ...options, addresses, port, transferPorts, limits })
   } catch (error) {
     throw listenError(error, { face: 'TFTP', protocol: 'udp', address: addresses.join(', '), port, setting: 'tftp' })
   }
+}
+
+/** The native engine where it works, unless the plain one is asked for. */
+async function udpEngine({ engine }: Config['tftp'], clock: Clock, log: Log): Promise<UdpEngine> {
+  if (engine === 'plain') return plainUdp
+  const native = await loadNativeUdp(clock)
+  if (native) return native
+  log.info('TFTP sends packets one by one: this system does not take them in batches')
+  return plainUdp
 }
 
 /**

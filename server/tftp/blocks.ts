@@ -14,8 +14,8 @@ export interface Slab {
   readonly firstBlock: number
   readonly lastBlock: number
   readonly bytes: Buffer
-  /** A datagram of it still waits in a socket's queue: its memory must not be used again. */
-  queued: boolean
+  /** Runs of it that wait to be sent: above 0, its memory must not be used again. */
+  queued: number
 }
 
 const DEFAULT_SLAB_BYTES = 64 * 1024
@@ -57,7 +57,7 @@ export class SlabCache {
     this.#usedBytes -= slab.bytes.length
     const { buffer } = slab.bytes
     const isOurs = buffer instanceof ArrayBuffer && buffer.byteLength === this.#spareBytes
-    if (isOurs && !slab.queued && this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
+    if (isOurs && slab.queued === 0 && this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
   }
 
   /** Not zeroed. */
@@ -153,7 +153,7 @@ export class BlockReader {
     const bytes = this.#cache.memory(dataBytes + count * DATA_HEADER_BYTES)
     await this.#source.read(bytes.subarray(count * DATA_HEADER_BYTES), position)
     layOut(bytes, firstBlock, count, this.blksize)
-    const slab = { firstBlock, lastBlock, bytes, queued: false }
+    const slab = { firstBlock, lastBlock, bytes, queued: 0 }
     this.#slabs.set(index, slab)
     this.#cache.touch(slab, this)
     return slab

@@ -93,6 +93,11 @@ function errorText(r: Reader): string {
   return r.text(r.remaining, 'error message').slice(0, MAX_ERROR_TEXT)
 }
 
+/** Whether it begins a transfer, as far as its opcode says. */
+export function isRequest(datagram: Buffer): boolean {
+  return datagram[0] === 0 && (datagram[1] === READ_REQUEST || datagram[1] === WRITE_REQUEST)
+}
+
 /** The block number of an ACK, without building a packet: the hot path of every transfer. */
 export function ackBlock(datagram: Buffer): number | undefined {
   if (datagram.length < 4 || datagram[0] !== 0 || datagram[1] !== ACK) return undefined

@@ -7,23 +7,33 @@ import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
 import { parseAddress } from '../net/address.ts'
 import { type InterfaceWatch } from '../net/interface-watch.ts'
-import { type LocalAddress } from '../net/interfaces.ts'
+import { type LocalAddress, localAddresses } from '../net/interfaces.ts'
 import { type Listeners, openListeners } from '../net/listeners.ts'
-import { openChannel, openListener, type Peer, type UdpListener } from '../net/udp.ts'
+import { type ChannelPorts, type Peer, type UdpEngine, type UdpPort } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
 import { SlabCache } from './blocks.ts'
 import { normaliseName, type RequestedName } from './names.ts'
-import { decodeTftp, ErrorCode, encodeError, encodeOack, type TftpRequest } from './packet.ts'
+import {
+  decodeTftp,
+  ErrorCode,
+  encodeError,
+  encodeOack,
+  isRequest,
+  type TftpPacket,
+  type TftpRequest
+} from './packet.ts'
 import { Session, type SessionEnd, type TransferCounters } from './session.ts'
 import { type Lease, Sources } from './source.ts'
-import { blksizeForMtu, negotiate, type Terms } from './terms.ts'
+import { blksizeForMtu, negotiate, type Terms, type TermsCaps } from './terms.ts'
 import { type TransferTerms } from './transfer.ts'
 
 export interface TftpLimits extends AdmissionLimits {
   /** The largest block granted; undefined: what travels unfragmented on the card that was asked. */
   readonly maxBlksize: number | undefined
   readonly maxWindowsize: number
+  /** Linux gives a socket 208 KB, which datagrams fill with more than their bytes. */
+  readonly maxWindowBytes: number
   /** Until the round trip is known; a client's `timeout` option takes its place. */
   readonly initialTimeoutMs: number
   /** The floor of the retransmission timer. */
@@ -41,6 +51,7 @@ export interface TftpLimits extends AdmissionLimits {
 export const DEFAULT_TFTP_LIMITS: TftpLimits = {
   maxBlksize: undefined,
   maxWindowsize: 64,
+  maxWindowBytes: 128 * 1024,
   maxTransfers: 1024,
   maxTransfersPerSource: 256,
   requestsPerSecond: 500,
@@ -63,6 +74,9 @@ export interface TftpOptions {
   readonly addresses: readonly string[]
   /** 0: the kernel picks one for the first address, and the others use the same. */
   readonly port: number
+  readonly udp: UdpEngine
+  /** Which ports transfers go by: `same` is the one that is listened on. Default: whichever the kernel picks. */
+  readonly transferPorts?: ChannelPorts | undefined
   readonly interfaces: Pick<InterfaceWatch, 'current' | 'onChange'>
   readonly resolve: Resolve
   readonly report: (report: TransferReport) => void
@@ -76,6 +90,7 @@ export interface TftpOptions {
 export type DropReason =
   | 'malformed'
   | 'not-a-request'
+  | 'unknown-transfer'
   | 'port-zero'
   | 'too-fast'
   | 'too-many-transfers'
@@ -115,17 +130,11 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   return server
 }
 
-/** Where requests come in. */
-interface Door extends UdpListener {
-  /** What travels unfragmented on its card. */
-  readonly maxBlksize: number
-}
-
 /** From the RRQ until everything it held is free again. */
 interface Transfer {
   readonly key: string
   readonly peer: Peer
-  readonly listener: Door
+  readonly listener: UdpPort
   readonly name: string
   readonly request: TftpRequest
   readonly startedAt: number
@@ -139,6 +148,14 @@ const LATE_COPY_MS = 1000
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 /** An Ethernet's, where the card doesn't say. */
 const DEFAULT_MTU = 1500
+/** Answers to all strangers together. */
+const STRANGER_LIMITS: AdmissionLimits = {
+  maxTransfers: 0,
+  maxTransfersPerSource: 0,
+  requestsPerSecond: 20,
+  requestBurst: 20
+}
+const UNKNOWN_TRANSFER = encodeError(ErrorCode.unknownTransferId, 'unknown transfer')
 
 class Server implements TftpServer {
   readonly counters: TftpCounters = {
@@ -153,6 +170,7 @@ class Server implements TftpServer {
     drops: {
       malformed: 0,
       'not-a-request': 0,
+      'unknown-transfer': 0,
       'port-zero': 0,
       'too-fast': 0,
       'too-many-transfers': 0,
@@ -166,15 +184,16 @@ class Server implements TftpServer {
   readonly #options: TftpOptions
   readonly #limits: TftpLimits
   readonly #admission: Admission
+  readonly #strangers = new Admission(STRANGER_LIMITS)
   readonly #sources: Sources
   readonly #dropLog: DropLog
   readonly #transfers = new Map<string, Transfer>()
-  #listeners: Listeners<Door> | undefined
+  #listeners: Listeners<UdpPort> | undefined
   #closing = false
 
   constructor(options: TftpOptions) {
     this.#options = options
-    this.#limits = { ...DEFAULT_TFTP_LIMITS, ...options.limits }
+    this.#limits = withinPorts({ ...DEFAULT_TFTP_LIMITS, ...options.limits }, options)
     this.#admission = new Admission(this.#limits)
     this.#sources = new Sources(new SlabCache({ budgetBytes: this.#limits.cacheBytes }))
     this.#dropLog = new DropLog({ ...options, protocol: 'TFTP' })
@@ -203,16 +222,18 @@ class Server implements TftpServer {
     this.#dropLog.close()
   }
 
-  async #listenOn({ address, card }: LocalAddress, port: number): Promise<Door> {
-    const listener: UdpListener = await openListener({
+  async #listenOn({ address }: LocalAddress, port: number): Promise<UdpPort> {
+    const listener: UdpPort = await this.#options.udp.openPort({
       address,
       port,
+      channelPorts: this.#options.transferPorts ?? 'any',
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-      onDatagram: (datagram, peer) => this.#guarded(peer, () => this.#onDatagram(door, datagram, peer)),
-      onError: (error) => this.#options.log.debug({ address, code: error.code }, 'tftp: the listening socket complains')
+      startsAnew: isRequest,
+      onDatagram: (datagram, peer) => this.#guarded(peer, () => this.#onDatagram(listener, datagram, peer)),
+      onStranger: (datagram, peer, answer) => this.#guarded(peer, () => this.#onStranger(datagram, peer, answer)),
+      onError: (error) => this.#options.log.debug({ address, code: error.code }, 'tftp: the socket complains')
     })
-    const door: Door = { ...listener, maxBlksize: blksizeForMtu(card?.mtu ?? DEFAULT_MTU, isIPv6(address) ? 6 : 4) }
-    return door
+    return listener
   }
 
   /** A datagram must never end the process, whatever bug it finds. */
@@ -220,9 +241,13 @@ class Server implements TftpServer {
     try {
       run()
     } catch (error) {
-      if (!this.#isFirstDrop('internal', peer)) return
-      this.#options.log.error({ err: error }, 'tftp: a bug of ours; the datagram is dropped')
+      this.#internal(peer, error)
     }
+  }
+
+  #internal(peer: Peer, error: unknown): void {
+    if (!this.#isFirstDrop('internal', peer)) return
+    this.#options.log.error({ err: error }, 'tftp: a bug of ours; the datagram is dropped')
   }
 
   #drop(reason: DropReason, peer: Peer): undefined {
@@ -235,7 +260,7 @@ class Server implements TftpServer {
     return this.#dropLog.count(reason, address)
   }
 
-  #onDatagram(listener: Door, datagram: Buffer, peer: Peer): void {
+  #onDatagram(listener: UdpPort, datagram: Buffer, peer: Peer): void {
     const request = peer.port === 0 ? this.#drop('port-zero', peer) : this.#decode(datagram, peer)
     if (!request || this.#closing) return
     this.counters.requests++
@@ -243,6 +268,30 @@ class Server implements TftpServer {
       this.#onRequest(listener, request, { address: peer.address, port: peer.port })
     } else {
       this.#drop('too-fast', peer)
+    }
+  }
+
+  /** Who sends to a transfer's port without having a transfer (RFC 1350 §4): it is told so, and disturbs nobody. */
+  #onStranger(datagram: Buffer, peer: Peer, answer: (bytes: Buffer) => void): void {
+    const kind = peer.port === 0 ? this.#drop('port-zero', peer) : this.#kindOf(datagram, peer)
+    if (kind === undefined) return
+    const isAnswerable = kind === 'ack' || kind === 'data' // never an error for an error
+    this.#drop(isAnswerable ? 'unknown-transfer' : 'not-a-request', peer)
+    if (!isAnswerable || !this.#strangers.request('', this.#options.clock.monotonic())) return
+    this.#countError(ErrorCode.unknownTransferId)
+    answer(UNKNOWN_TRANSFER)
+  }
+
+  #countError(code: ErrorCode): void {
+    this.counters.errors[code] = (this.counters.errors[code] ?? 0) + 1
+  }
+
+  #kindOf(datagram: Buffer, peer: Peer): TftpPacket['kind'] | undefined {
+    try {
+      return decodeTftp(datagram).kind
+    } catch (error) {
+      if (error instanceof MalformedPacket) return this.#drop('malformed', peer)
+      throw error
     }
   }
 
@@ -257,7 +306,7 @@ class Server implements TftpServer {
     }
   }
 
-  #onRequest(listener: Door, request: TftpRequest, peer: Peer): void {
+  #onRequest(listener: UdpPort, request: TftpRequest, peer: Peer): void {
     const name = normaliseName(request.name)
     const refusal = refusalOf(request, name)
     if (refusal) this.#refuse(listener, peer, request, refusal)
@@ -284,7 +333,7 @@ class Server implements TftpServer {
     return false
   }
 
-  #admit(listener: Door, request: TftpRequest, peer: Peer, name: string): void {
+  #admit(listener: UdpPort, request: TftpRequest, peer: Peer, name: string): void {
     const { clock } = this.#options
     if (this.#admission.isFull) this.#crowdOut()
     const admitted = this.#admission.begin(peer.address, clock.monotonic())
@@ -338,10 +387,8 @@ class Server implements TftpServer {
 
   async #transmit(transfer: Transfer, lease: Lease, terms: Terms): Promise<void> {
     const { clock } = this.#options
-    const channel = await openChannel({
-      localAddress: transfer.listener.address,
-      peer: transfer.peer,
-      onDatagram: (datagram) => this.#guarded(transfer.peer, () => transfer.session?.receive(datagram)),
+    const channel = await transfer.listener.openChannel(transfer.peer, {
+      onDatagram: (datagram) => this.#receive(transfer, datagram),
       onError: (error) =>
         this.#guarded(transfer.peer, () => error.code === 'ECONNREFUSED' && transfer.session?.unreachable())
     })
@@ -365,9 +412,20 @@ class Server implements TftpServer {
     })
   }
 
-  #caps(listener: Door) {
-    const blksize = this.#limits.maxBlksize ?? listener.maxBlksize
-    return { blksize, windowsize: this.#limits.maxWindowsize }
+  /** Every packet of every transfer: no closure is made for it. */
+  #receive(transfer: Transfer, datagram: Buffer): void {
+    try {
+      transfer.session?.receive(datagram)
+    } catch (error) {
+      this.#internal(transfer.peer, error)
+    }
+  }
+
+  #caps({ address }: UdpPort): TermsCaps {
+    const [local] = localAddresses([address], this.#options.interfaces.current)
+    const unfragmented = blksizeForMtu(local?.card?.mtu ?? DEFAULT_MTU, isIPv6(address) ? 6 : 4)
+    const { maxBlksize, maxWindowsize, maxWindowBytes } = this.#limits
+    return { blksize: maxBlksize ?? unfragmented, windowsize: maxWindowsize, windowBytes: maxWindowBytes }
   }
 
   #transferTerms(transfer: Transfer, terms: Terms, blocks: number): TransferTerms {
@@ -438,8 +496,8 @@ class Server implements TftpServer {
     transfer.lease?.release()
   }
 
-  #refuse(listener: Door, peer: Peer, request: TftpRequest, { code, message }: Refusal): void {
-    this.counters.errors[code] = (this.counters.errors[code] ?? 0) + 1
+  #refuse(listener: UdpPort, peer: Peer, request: TftpRequest, { code, message }: Refusal): void {
+    this.#countError(code)
     this.#options.log.debug({ client: peer.address, file: request.name, code, message }, 'tftp: refused')
     listener.sendTo(encodeError(code, message), peer)
   }
@@ -461,6 +519,12 @@ class Server implements TftpServer {
       })
     )
   }
+}
+
+/** A transfer that would find no port left must wait in silence like any other beyond the limit. */
+function withinPorts(limits: TftpLimits, { udp, transferPorts }: TftpOptions): TftpLimits {
+  if (typeof transferPorts !== 'object') return limits
+  return { ...limits, maxTransfers: Math.min(limits.maxTransfers, udp.channelsIn(transferPorts)) }
 }
 
 const FAILURES = {
@@ -499,7 +563,7 @@ function isProbe(end: Extract<SessionEnd, { kind: 'failed' }>, session: Session)
   return end.reason === 'refused-by-client' && session.doneBytes === 0
 }
 
-function newTransfer(listener: Door, request: TftpRequest, peer: Peer, name: string): Omit<Transfer, 'startedAt'> {
+function newTransfer(listener: UdpPort, request: TftpRequest, peer: Peer, name: string): Omit<Transfer, 'startedAt'> {
   return { key: keyOf(peer), peer, listener, name, request, lease: undefined, session: undefined, over: false }
 }
 

@@ -192,7 +192,7 @@ export class Session {
     const last = Math.min(to, slab.lastBlock)
     const start = (from - slab.firstBlock) * reader.packetBytes
     const end = Math.min(slab.bytes.length, (last - slab.firstBlock + 1) * reader.packetBytes)
-    if (!channel.send(slab.bytes, start, end, reader.packetBytes)) slab.queued = true
+    channel.send(slab, start, end, reader.packetBytes)
     const count = last - from + 1
     const again = Math.max(0, Math.min(last, this.#sentBlocks) - from + 1)
     this.#sentBlocks = Math.max(this.#sentBlocks, last)
@@ -239,7 +239,7 @@ export class Session {
   }
 
   #sendPacket(packet: Buffer): void {
-    this.#options.channel.send(packet, 0, packet.length, packet.length)
+    this.#options.channel.send({ bytes: packet, queued: 0 }, 0, packet.length, packet.length)
   }
 
   #end(end: SessionEnd): void {

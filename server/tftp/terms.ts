@@ -6,6 +6,8 @@ export interface TermsCaps {
   /** Usually the path's MTU less 32 (see blksizeForMtu). */
   readonly blksize: number
   readonly windowsize: number
+  /** Of a window as a whole: what a client's socket is sure to hold while the client is busy. */
+  readonly windowBytes: number
 }
 
 export interface Terms {
@@ -67,6 +69,11 @@ export function negotiate(
         if (sizeBytes > 0) oack.set(name, String(sizeBytes))
         break
     }
+  }
+  const fitting = Math.max(1, Math.floor(caps.windowBytes / blksize))
+  if (windowsize > fitting) {
+    windowsize = fitting
+    oack.set('windowsize', String(windowsize)) // in its old place
   }
   return { blksize, windowsize, timeoutSeconds, oack: oack.size > 0 ? oack : undefined }
 }

@@ -18,7 +18,7 @@ import { advance, begin, type Step, type Transfer } from '../../server/tftp/tran
 import { type CapturedDatagram, readPcap } from '../support/pcap.ts'
 
 const CAPTURES = join(import.meta.dirname, '../fixtures/captures')
-const CAPS = { blksize: 1468, windowsize: 64 }
+const CAPS = { blksize: 1468, windowsize: 64, windowBytes: 128 * 1024 }
 const DHCP_PORTS = [67, 68, 4011]
 /** Of a file whose size nobody asked for in the capture. */
 const SIZE_BYTES = 1_000_000

@@ -3,12 +3,21 @@ import { pino } from 'pino'
 import { type Resource, type TransferReport } from '../../server/boot/model.ts'
 import { systemClock } from '../../server/clock.ts'
 import { linkedInterfaces } from '../../server/net/interfaces.ts'
+import { plainUdp, type UdpEngine } from '../../server/net/udp.ts'
+import { loadNativeUdp } from '../../server/net/udp-native.ts'
 import { startTftpServer, type TftpOptions, type TftpServer } from '../../server/tftp/server.ts'
 
 export interface TestTftpServer extends AsyncDisposable {
   readonly server: TftpServer
   readonly at: { readonly address: string; readonly port: number }
   readonly reports: TransferReport[]
+}
+
+/** Both engines: where tests run, the native one must be there. */
+export async function udpEngines(): Promise<readonly UdpEngine[]> {
+  const native = await loadNativeUdp(systemClock)
+  if (!native) throw new Error('the native UDP engine does not work here')
+  return [plainUdp, native]
 }
 
 export async function serveTftp(
@@ -19,6 +28,7 @@ export async function serveTftp(
   const server = await startTftpServer({
     addresses: ['127.0.0.1'],
     port: 0,
+    udp: plainUdp,
     interfaces: { current: linkedInterfaces(), onChange: () => () => undefined },
     resolve: async ({ name }) => resources[name],
     report: (report) => reports.push(report),

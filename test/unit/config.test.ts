@@ -166,6 +166,18 @@ const cases: Record<string, readonly [text: string, expected: readonly string[]]
       '2 tftp.limits.transfers: must be >= 1'
     ]
   ],
+  'a range of ports that ends before it begins': [
+    'tftp:\n  portRange: { from: 4000, to: 3000 }\n',
+    ['2 tftp.portRange: 4000 comes after 3000']
+  ],
+  'a range of ports with the one that is listened on': [
+    'tftp:\n  port: 3500\n  portRange: { from: 3000, to: 4000 }\n',
+    ['3 tftp.portRange: 3500 is the port that is listened on']
+  ],
+  'a range of ports and a single one': [
+    'tftp:\n  singlePort: true\n  portRange: { from: 3000, to: 4000 }\n',
+    ['3 tftp.portRange: means nothing with singlePort: true']
+  ],
   'TFTP on a DHCP port': ['tftp:\n  port: 67\n', ["2 tftp.port: port 67 is DHCP's already"]]
 }
 

@@ -13,6 +13,8 @@ export interface Contender {
 }
 
 export const US = 'rootcast'
+/** Without native code. */
+export const US_PLAIN = 'rootcast, plain'
 
 /** `dnsmasq-base` → `2.90`: as Debian numbers it, without epoch and revision. */
 export function debianVersion(packageName: string): string {

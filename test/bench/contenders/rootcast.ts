@@ -7,7 +7,7 @@ import packageJson from '../../../package.json' with { type: 'json' }
 import { cacheDirectory, ROOT } from '../cache.ts'
 import { RunningServer, type ServerCommand } from '../lab/pinned.ts'
 import { BOOT_VERSION, IMAGE, type Material } from '../material.ts'
-import { type Contender, US } from './contender.ts'
+import { type Contender, US, US_PLAIN } from './contender.ts'
 
 const ADMIN_PORT = 8070
 
@@ -17,11 +17,13 @@ export interface RootcastSettings {
   readonly dhcp?: object
   /** Unknown machines boot the image of the material. */
   readonly boots?: boolean
+  /** Beside what every contender has. */
+  readonly tftp?: { readonly engine: 'plain' }
 }
 
 export function rootcast(material: Material, settings: RootcastSettings): Contender {
   return {
-    name: US,
+    name: settings.tftp?.engine === 'plain' ? US_PLAIN : US,
     version: `${packageJson.version} on Node ${process.versions.node}`,
     nameOf: (file) => file.name,
     server: () => prepare(material, settings)
@@ -41,12 +43,12 @@ async function prepare(material: Material, settings: RootcastSettings): Promise<
   return command
 }
 
-function configuration({ store }: Material, { address, dhcp }: RootcastSettings): object {
+function configuration({ store }: Material, { address, dhcp, tftp }: RootcastSettings): object {
   return {
     stateDir: 'state',
     images: { store },
     dhcp: dhcp ?? { mode: 'off' },
-    tftp: { addresses: [address] },
+    tftp: { addresses: [address], ...tftp },
     http: { boot: { address }, admin: { port: ADMIN_PORT } }
   }
 }

@@ -18,6 +18,7 @@ export interface TftpContender extends Contender {
 export function tftpContenders(material: Material, address: string): readonly TftpContender[] {
   return [
     { ...rootcast(material, { address }), hasWindows: true },
+    { ...rootcast(material, { address, tftp: { engine: 'plain' } }), hasWindows: true },
     atftpd(material, address),
     dnsmasq(material, address),
     tftpdHpa(material, address),

@@ -1,16 +1,18 @@
 // A control group (version 2) for each server: what all its processes use together, those that have ended included.
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import path from 'node:path'
 
 /** Where the bench mounts the hierarchy, in its own mount namespace. */
 export const HIERARCHY = '/run/control-groups'
 const PREFIX = 'rootcast-bench-'
+/** The number of its namespace: within it, every bench is process 2 of the same parent. */
+const BENCH = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
 
 export class ControlGroup {
   readonly #directory: string
 
   constructor(name: string) {
-    this.#directory = path.join(HIERARCHY, `${PREFIX}${process.ppid}-${name}`)
+    this.#directory = path.join(HIERARCHY, `${PREFIX}${BENCH}-${name}`)
     mkdirSync(this.#directory)
   }
 

@@ -24,7 +24,7 @@ const ASKED = new Map([
   ['windowsize', '16']
 ])
 const FILE_BYTES = 1_000_000
-const CAPS = { blksize: 1468, windowsize: 64 }
+const CAPS = { blksize: 1468, windowsize: 64, windowBytes: 128 * 1024 }
 
 export const REQUESTS: readonly Buffer[] = [
   encodeRequest({ operation: 'read', name: 'ipxe/undionly.kpxe', mode: 'octet', options: ASKED }),

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type UdpChannel } from '../../../server/net/udp.ts'
+import { type Sendable, type UdpChannel } from '../../../server/net/udp.ts'
 import { BlockReader, type ByteSource, SlabCache } from '../../../server/tftp/blocks.ts'
 import { decodeTftp, encodeAck, encodeError, encodeOack, type TftpPacket } from '../../../server/tftp/packet.ts'
 import { Session, type SessionEnd, type SessionOptions } from '../../../server/tftp/session.ts'
@@ -9,13 +9,11 @@ import { FakeClock } from '../../fakes/clock.ts'
 class FakeChannel implements UdpChannel {
   readonly sent: TftpPacket[] = []
   closed = 0
-  isFull = false
 
-  send(bytes: Buffer, start: number, end: number, segmentBytes: number): boolean {
+  send({ bytes }: Sendable, start: number, end: number, segmentBytes: number): void {
     for (let at = start; at < end; at += segmentBytes) {
       this.sent.push(decodeTftp(bytes.subarray(at, Math.min(end, at + segmentBytes))))
     }
-    return !this.isFull
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { blksizeForMtu, negotiate, type Terms } from '../../../server/tftp/terms.ts'
 
-const caps = { blksize: 1468, windowsize: 64 }
+const caps = { blksize: 1468, windowsize: 64, windowBytes: 128 * 1024 }
 const plain: Terms = { blksize: 512, windowsize: 1, timeoutSeconds: undefined, oack: undefined }
 const ask = (options: Record<string, string>, size = 1000, mode: 'octet' | 'netascii' = 'octet') =>
   negotiate(new Map(Object.entries(options)), size, mode, caps)
@@ -71,4 +71,17 @@ t.test('T8: the default cap is the MTU less 32', async (t) => {
 t.test('T8: the larger header of IPv6 leaves less room for a block', async (t) => {
   t.equal(blksizeForMtu(1500, 4), 1468)
   t.equal(blksizeForMtu(1500, 6), 1448)
+})
+
+t.test('a window of large blocks has fewer of them, in whichever order it is asked for', async (t) => {
+  const large = { ...caps, blksize: 8192 }
+  for (const asked of [
+    { windowsize: '64', blksize: '8192' },
+    { blksize: '8192', windowsize: '64' }
+  ]) {
+    const terms = negotiate(new Map(Object.entries(asked)), 1000, 'octet', large)
+    t.equal(terms.windowsize, 16)
+    t.same([...(terms.oack ?? [])], Object.entries({ ...asked, windowsize: '16' }))
+  }
+  t.equal(negotiate(new Map([['windowsize', '64']]), 1000, 'octet', { ...large, windowBytes: 100 }).windowsize, 1)
 })
