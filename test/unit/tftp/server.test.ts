@@ -32,7 +32,7 @@ function openDescriptors(): { files: number; sockets: number } {
   }
 }
 
-async function until(condition: () => boolean, withinMs = 5000): Promise<void> {
+async function until(condition: () => boolean, withinMs = 20_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!condition()) {
     if (performance.now() > end) throw new Error('it did not come to pass')
