@@ -1,5 +1,5 @@
 // Comparisons as they are run and kept: contenders take turns, round by round, and medians are compared.
-import { type Contender, US } from './contenders/contender.ts'
+import { type Contender, US, US_PLAIN } from './contenders/contender.ts'
 import { RunningServer } from './lab/pinned.ts'
 import { median } from './statistics.ts'
 
@@ -113,7 +113,9 @@ export function bestPeer({ rows, metrics }: Comparison): Row | undefined {
   const [{ key, better } = { key: '', better: 'more' }] = metrics
   const sign = better === 'less' ? -1 : 1
   const score = (row: Row) => sign * (row.medians[key] ?? Number.NEGATIVE_INFINITY)
-  return rows.filter(({ contender }) => contender !== US).toSorted((a, b) => score(b) - score(a))[0]
+  return rows
+    .filter(({ contender }) => contender !== US && contender !== US_PLAIN)
+    .toSorted((a, b) => score(b) - score(a))[0]
 }
 
 /** Ours as a share of the best peer's (or of the named one's), by the first metric unless told. */
