@@ -1,6 +1,6 @@
 // Who has which address of one subnet. A machine's address is a hash of what it is known by, so offering one takes no
 // memory and losing the store changes nobody's; what was promised is kept so that nobody else is promised the same.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { contains6, type Ipv6, ipv6Bytes, ipv6FromBytes } from '../net/ipv6.ts'
 import { type Mac } from '../net/mac.ts'
 import { type Dhcp6Subnet } from './settings.ts'
@@ -83,7 +83,7 @@ export class SubnetLeases6 {
   }
 
   #candidate(identity: Mac, probe: number): Ipv6 {
-    const id = createHash('sha256').update(`${identity} ${probe}`).digest().subarray(0, 8)
+    const id = hash('sha256', `${identity} ${probe}`, 'buffer').subarray(0, 8)
     return ipv6FromBytes(Buffer.concat([ipv6Bytes(this.#subnet.subnet.network).subarray(0, 8), id]))
   }
 

@@ -39,11 +39,11 @@ export function formatPrefix6({ network, prefix }: Prefix6): string {
 }
 
 export function contains6({ network, prefix }: Prefix6, address: Ipv6): boolean {
-  return ipv6FromBytes(masked(address, prefix)) === network
+  return masked(address, prefix).equals(ipv6Bytes(network))
 }
 
 export function isLinkLocal(address: Ipv6): boolean {
-  return contains6({ network: 'fe80::', prefix: 10 }, ipv6FromBytes(masked(address, 10)))
+  return /^fe[89ab]/.test(address)
 }
 
 /** `fe80::` and the modified EUI-64 of a MAC (RFC 4291 §2.5.6, appendix A): the address that boot firmware gives itself. */
