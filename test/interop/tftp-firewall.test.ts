@@ -43,7 +43,7 @@ const cases: readonly (readonly [string, ChannelPorts, string])[] = [
 
 for (const udp of await udpEngines()) {
   for (const [what, transferPorts, rules] of cases) {
-    t.test(`${udp.kind}: ${what} gets through`, { timeout: 60_000 }, async (t) => {
+    t.test(`T20: ${udp.kind}: ${what} gets through`, { timeout: 60_000 }, async (t) => {
       await promisify(execFile)('nft', [rules])
       try {
         const options = { udp, addresses: [SERVER], port: 69, transferPorts }
@@ -55,7 +55,7 @@ for (const udp of await udpEngines()) {
     })
   }
 
-  t.test(`${udp.kind}: ports of its own choice do not`, { timeout: 60_000 }, async (t) => {
+  t.test(`T20: ${udp.kind}: ports of its own choice do not`, { timeout: 60_000 }, async (t) => {
     await promisify(execFile)('nft', [range])
     const options = { udp, addresses: [SERVER], port: 69 }
     await using _tftp = await serveTftp({ image: file(join(dir, 'image'), body.length) }, options)
