@@ -17,6 +17,7 @@ import { DHCP_DEFAULTS, type DhcpConfig, type Reservations } from './dhcp/settin
 import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
 import { newDuid } from './dhcp6/duid.ts'
 import { type Dhcp6Server, startDhcp6Server } from './dhcp6/socket.ts'
+import { DiskWatch, type WatchedDirectory } from './disk-watch.ts'
 import { EventLog } from './event-log.ts'
 import { buildAdminApp } from './http/admin-app.ts'
 import { BootFace } from './http/boot-face.ts'
@@ -196,12 +197,16 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   })
   if (dhcp6) ending('DHCPv6', () => dhcp6.close())
 
+  const disks = new DiskWatch({ directories: watchedDirectories(config), clock, log })
+  ending('disk watch', () => disks.close())
+
   // What speaks to administrators.
   const measured = {
     boots,
     http: httpCounters,
     tftp,
     dhcp,
+    disks,
     images: { directory: config.images.store, list: () => store.list() }
   }
   const adminFace = buildAdminApp({
@@ -212,6 +217,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
       await sql`select 1`.execute(database)
       if (dhcp && !dhcp.savesLeases) throw new Error('leases cannot be saved, so DHCP gives no addresses')
     },
+    unwritable: () => disks.unwritable.keys(),
     clock,
     inventory,
     journal,
@@ -283,6 +289,17 @@ async function openStore(directory: string, clock: Clock, log: Log): Promise<Ima
       error
     )
   }
+}
+
+function watchedDirectories({ stateDir, images }: Config): readonly WatchedDirectory[] {
+  return [
+    {
+      setting: 'stateDir',
+      path: stateDir,
+      consequence: 'machines boot, but no lease is given and nothing can be changed'
+    },
+    { setting: 'images.store', path: images.store, consequence: 'machines boot, but no version can be published' }
+  ]
 }
 
 async function listen(app: FastifyInstance, endpoint: Endpoint): Promise<void> {

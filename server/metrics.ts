@@ -5,10 +5,11 @@ import { type Boots } from './boot/boots.ts'
 import { type TransferReport, type Version } from './boot/model.ts'
 import { type Clock } from './clock.ts'
 import { type DhcpServer } from './dhcp/socket.ts'
+import { type DiskWatch } from './disk-watch.ts'
 import { type HttpCounters } from './http/counters.ts'
 import { BootMetrics } from './metrics/boots.ts'
 import { DhcpMetrics } from './metrics/dhcp.ts'
-import { expositionOf, type Format } from './metrics/exposition.ts'
+import { byLabel, expositionOf, type Format, gauge } from './metrics/exposition.ts'
 import { HttpMetrics } from './metrics/http.ts'
 import { collectImages } from './metrics/images.ts'
 import { collectProcess, LoopLag } from './metrics/process.ts'
@@ -23,6 +24,7 @@ export interface Measured {
   readonly tftp: Pick<TftpServer, 'counters' | 'openFiles'> | undefined
   /** Undefined when it is switched off. */
   readonly dhcp: Pick<DhcpServer, 'counts' | 'usage'> | undefined
+  readonly disks: Pick<DiskWatch, 'settings' | 'unwritable'>
   readonly images: { readonly directory: string; list(): readonly Version[] }
 }
 
@@ -43,13 +45,14 @@ export class Metrics {
     this[report.via].transfer(report)
   }
 
-  async scrape({ boots, http, tftp, dhcp, images }: Measured, format: Format): Promise<string> {
+  async scrape({ boots, http, tftp, dhcp, disks, images }: Measured, format: Format): Promise<string> {
     const families = [
       ...(dhcp ? this.dhcp.collect(dhcp) : []),
       ...(tftp ? this.tftp.collect(tftp) : []),
       ...this.http.collect(http),
       ...this.boots.collect(boots.states()),
       ...(await collectImages(images.list(), images.directory)),
+      gauge('rootcast_directory_writable', 'Whether what is kept there can be written', writable(disks)),
       this.#lag.collect(),
       ...(await collectProcess(this.#clock, packageJson.version))
     ]
@@ -59,4 +62,8 @@ export class Metrics {
   close(): void {
     this.#lag.close()
   }
+}
+
+function writable({ settings, unwritable }: Measured['disks']) {
+  return byLabel('setting', Object.fromEntries(settings.map((setting) => [setting, unwritable.has(setting) ? 0 : 1])))
 }

@@ -35,7 +35,8 @@ const STATUSES: Readonly<Partial<Record<PublishErrorCode, number>>> = {
   NOT_A_TAR: 422,
   TOOL_MISSING: 500,
   PUBLICATION_CLOSED: 503,
-  NO_SPACE: 507
+  NO_SPACE: 507,
+  STORE_READ_ONLY: 503
 }
 
 /** The store's refusal as a problem; what is no refusal stays what it is. */

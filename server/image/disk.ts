@@ -51,6 +51,14 @@ export function isNoSpace(error: unknown): boolean {
   return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
 }
 
+export function isReadOnly(error: unknown): boolean {
+  return hasCode(error, 'EROFS')
+}
+
+export function isPresent(error: unknown): boolean {
+  return hasCode(error, 'EEXIST')
+}
+
 export function isAbsent(error: unknown): boolean {
   return hasCode(error, 'ENOENT')
 }

@@ -15,6 +15,7 @@ export type PublishErrorCode =
   | 'TOOL_MISSING'
   | 'TOOL_FAILED'
   | 'NO_SPACE'
+  | 'STORE_READ_ONLY' // the disk takes no writes: often the kernel's answer to a fault of it
   | 'UPLOAD_BROKEN' // the sender went away in the middle of a part
   | 'UPLOAD_IDLE' // the sender is there and says nothing
   | 'PUBLICATION_CLOSED' // aborted, failed or committed already

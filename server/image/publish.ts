@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type Readable } from 'node:stream'
 import { type Blob, type Version } from '../boot/model.ts'
 import { type Clock, type Timer } from '../clock.ts'
-import { type Disk, isNoSpace } from './disk.ts'
+import { type Disk, isNoSpace, isPresent, isReadOnly } from './disk.ts'
 import { PublishError, type PublishErrorCode } from './errors.ts'
 import { type Ingested } from './layout.ts'
 import { type Content } from './manifest.ts'
@@ -141,8 +141,12 @@ export class Publication {
   }
 
   async #take(name: PartName, file: string, stream: Readable): Promise<Ingested> {
-    await mkdir(this.#deps.dir, { recursive: true })
+    // Not `recursive`: with that, Node calls a read-only disk ENOENT.
+    await mkdir(this.#deps.dir).catch((error: unknown) => {
+      if (!isPresent(error)) throw error
+    })
     const path = join(this.#deps.dir, file)
+    await this.#deps.disk.remove(path) // of a publication that a fault of the disk ended
     const received = await receive(this.#heard(stream), path, this.#deps.disk)
     if (received.sizeBytes === 0) throw new PublishError('PART_EMPTY', `${name} is empty`)
     if (name === 'layer') await this.#checkLayer(path)
@@ -234,7 +238,8 @@ export class Publication {
     this.#idle?.cancel()
     this.#end.abort(reason)
     await Promise.allSettled(this.#parts.map(({ blob }) => blob))
-    await this.#deps.disk.remove(this.#deps.dir)
+    // What a faulty disk keeps goes when the store is opened next; the publisher is told of the fault itself.
+    await this.#deps.disk.remove(this.#deps.dir).catch(() => undefined)
     this.#deps.release()
   }
 
@@ -244,6 +249,9 @@ export class Publication {
     const reason: unknown = this.#end.signal.reason
     if (this.#end.signal.aborted && reason instanceof PublishError) return reason
     if (isNoSpace(error)) return new PublishError('NO_SPACE', `${what}: the image store is full`, { cause: error })
+    if (isReadOnly(error)) {
+      return new PublishError('STORE_READ_ONLY', `${what}: the image store is read-only`, { cause: error })
+    }
     const known = KNOWN.find((code) => error instanceof Error && 'code' in error && error.code === code)
     if (known && error instanceof Error) return new PublishError(known, `${what}: ${error.message}`, { cause: error })
     return error

@@ -199,6 +199,7 @@ export class ImageStore {
 
   async #ingest(name: VersionName, file: string, bytes: Buffer, digest: string): Promise<Ingested> {
     const path = join(this.#ingestDir(name), file)
+    await this.#options.disk.remove(path)
     await writeSynced(this.#options.disk, path, bytes)
     return { path, digest, sizeBytes: bytes.length }
   }

@@ -36,6 +36,7 @@ export class StoredBoots implements BootStore {
   readonly #turns = new Turns()
   #waiting: Saved[] = []
   #timer: Timer | undefined
+  #isFailing = false
   #bootsSincePrune = PRUNE_EVERY_BOOTS
 
   constructor(database: Database, { clock, log, kept = 10_000, queued = 10_000 }: BootsOptions) {
@@ -47,7 +48,7 @@ export class StoredBoots implements BootStore {
   }
 
   async load(): Promise<readonly Boot[]> {
-    await this.flush()
+    await this.#tryFlush()
     const rows = await this.#boots().where('state', 'in', ['booting', 'running']).execute()
     return rows.map(fromBootRow)
   }
@@ -59,24 +60,29 @@ export class StoredBoots implements BootStore {
   }
 
   async get(id: string): Promise<Boot | undefined> {
-    await this.flush()
+    await this.#tryFlush()
+    const waiting = this.#waiting.findLast(({ boot }) => boot.id === id)
+    if (waiting) return waiting.boot
     const row = await this.#database.selectFrom('boots').selectAll().where('id', '=', id).executeTakeFirst()
     return row && fromBootRow(row)
   }
 
   async list({ mac, state, limit = DEFAULT_LIMIT }: BootFilter): Promise<readonly Boot[]> {
-    await this.flush()
+    await this.#tryFlush()
     let query = this.#boots().limit(limit)
     if (mac !== undefined) query = query.where('mac', '=', mac)
     if (state !== undefined) query = query.where('state', '=', state)
     const rows: readonly Selectable<BootRow>[] = await query.execute()
-    return rows.map(fromBootRow)
+    return this.#withWaiting(rows.map(fromBootRow))
+      .filter((boot) => (mac === undefined || boot.mac === mac) && (state === undefined || boot.state === state))
+      .slice(0, limit)
   }
 
   async events(bootId: string): Promise<readonly BootEvent[]> {
-    await this.flush()
+    await this.#tryFlush()
     const query = this.#database.selectFrom('boot_events').selectAll().where('boot_id', '=', bootId).orderBy('id')
-    return (await query.execute()).map(fromEventRow)
+    const rows = (await query.execute()).map(fromEventRow)
+    return [...rows, ...this.#waiting.flatMap(({ event }) => (event?.bootId === bootId ? [event] : []))]
   }
 
   /** Rejects when the disk does; what was to be written is kept for the next try. */
@@ -86,17 +92,30 @@ export class StoredBoots implements BootStore {
     return this.#turns.take(() => this.#write())
   }
 
+  /** What the disk did not take yet is the newer word. */
+  #withWaiting(saved: readonly Boot[]): readonly Boot[] {
+    if (this.#waiting.length === 0) return saved
+    const boots = new Map([...saved, ...this.#waiting.map(({ boot }) => boot)].map((boot) => [boot.id, boot]))
+    return [...boots.values()].sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1))
+  }
+
   #boots() {
     return this.#database.selectFrom('boots').selectAll().orderBy('started_at', 'desc').orderBy('id', 'desc')
   }
 
   #schedule(ms: number): void {
-    this.#timer ??= this.#clock.after(ms, () => {
-      this.flush().catch((error: unknown) => {
-        this.#log.warn({ err: error, waiting: this.#waiting.length }, 'boots could not be saved: trying again')
-        this.#schedule(RETRY_AFTER_MS)
-      })
-    })
+    this.#timer ??= this.#clock.after(ms, () => void this.#tryFlush())
+  }
+
+  /** While the disk takes nothing, what was told is kept here, can be read, and is tried again. */
+  async #tryFlush(): Promise<void> {
+    try {
+      await this.flush()
+    } catch (error) {
+      if (!this.#isFailing) this.#log.warn({ err: error }, 'boots can not be saved: trying again until they can')
+      this.#isFailing = true
+      this.#schedule(RETRY_AFTER_MS)
+    }
   }
 
   async #write(): Promise<void> {
@@ -105,6 +124,7 @@ export class StoredBoots implements BootStore {
     this.#waiting = []
     try {
       await this.#database.transaction().execute((transaction) => this.#writeBatch(transaction, batch))
+      this.#isFailing = false
     } catch (error) {
       this.#waiting = [...batch, ...this.#waiting]
       throw error

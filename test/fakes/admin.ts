@@ -143,6 +143,7 @@ export async function adminApp(t: Test, overrides: Partial<AdminDeps> = {}) {
     journal,
     leases: leasesFace,
     checkDatabase: async () => {},
+    unwritable: () => [],
     scrape: async (format) => `# ${format}\n`,
     ...overrides
   })

@@ -7,9 +7,16 @@ import { problems } from '../problem.ts'
 export interface HealthDeps {
   /** Rejects when the database can't be read. */
   readonly checkDatabase: () => Promise<void>
+  /** Settings of directories that can't be written to. */
+  readonly unwritable: () => Iterable<string>
 }
 
-export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, { checkDatabase }) => {
+const HealthSchema = Type.Object({
+  status: Type.Enum(['ok', 'degraded']),
+  unwritable: Type.Array(Type.String(), { description: 'What can not be written to, by its setting: `stateDir`' })
+})
+
+export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, { checkDatabase, unwritable }) => {
   app.get(
     '/healthz',
     {
@@ -17,12 +24,15 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, {
         tags: ['health'],
         summary: 'Whether the daemon is well',
         security: [],
-        response: { 200: Type.Object({ status: Type.Literal('ok') }), ...problems }
+        description:
+          '200 for as long as machines are served: a full disk is no reason to start it again, so `degraded` is 200 too.',
+        response: { 200: HealthSchema, ...problems }
       }
     },
     async () => {
       await checkDatabase()
-      return { status: 'ok' as const }
+      const settings = [...unwritable()]
+      return { status: settings.length === 0 ? ('ok' as const) : ('degraded' as const), unwritable: settings }
     }
   )
 }

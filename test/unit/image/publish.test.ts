@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream'
 import { mksquashfs } from 'squashfs-tools-ts'
 import t, { type Test } from 'tap'
+import { type Disk, nodeDisk } from '../../../server/image/disk.ts'
 import { sha256 } from '../../../server/image/manifest.ts'
 import { type PartName } from '../../../server/image/publish.ts'
 import { type ImageStore } from '../../../server/image/store.ts'
@@ -94,6 +95,30 @@ t.test('a disk that fills up while the squashfs is made', async (t) => {
   const { dir, store } = await storeIn(t, { squashfs: { ...tools, mksquashfs: full } })
   await t.rejects(begin(store).addPart('root', bytes(ROOT)), { name: 'PublishError', code: 'NO_SPACE' })
   t.same(filesIn(dir), EMPTY)
+})
+
+t.test('a disk that becomes read-only in the middle, and takes writes again', async (t) => {
+  let fault = false
+  const fail = () => Promise.reject(Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }))
+  const disk: Disk = {
+    ...nodeDisk,
+    create: async (path) => {
+      const file = await nodeDisk.create(path)
+      return { ...file, write: (chunk) => (fault ? fail() : file.write(chunk)) }
+    },
+    remove: (path) => (fault ? fail() : nodeDisk.remove(path))
+  }
+  const { store } = await storeIn(t, { disk })
+  const publication = begin(store)
+  await publication.addPart('kernel', bytes(KERNEL))
+  fault = true
+  await t.rejects(publication.addPart('initrd', bytes(INITRD)), { name: 'PublishError', code: 'STORE_READ_ONLY' })
+  fault = false
+  const again = begin(store)
+  await again.addPart('kernel', bytes(KERNEL))
+  await again.addPart('initrd', bytes(INITRD))
+  await again.addPart('layer', bytes(LAYER))
+  t.match(await again.commit(), { version: '1' }, "what the fault left behind is in nobody's way")
 })
 
 t.test('a sender that goes away', async (t) => {

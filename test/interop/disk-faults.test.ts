@@ -1,0 +1,174 @@
+// The disk is full or read-only while machines boot: who can be served is, nothing is lost, it is told of, and it passes.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import t, { type Test } from 'tap'
+import { form } from '../fakes/admin.ts'
+import { temporaryDirectory } from '../support/cli.ts'
+import { layer } from '../support/squashfs.ts'
+
+const MAIN = path.join(import.meta.dirname, '../../server/main.js')
+const MEGABYTE = 1 << 20
+const CONFIG = `stateDir: state
+images: { store: store }
+dhcp: { mode: off }
+tftp: { enabled: false }
+http: { boot: { address: 127.0.0.1, port: 8099 }, admin: { port: 0 } }
+`
+const MAC = '52:54:00:12:34:56'
+
+/** A file that leaves no byte free where it is. */
+function fill(mount: string): string {
+  const file = path.join(mount, 'everything')
+  spawnSync('dd', ['if=/dev/zero', `of=${file}`, 'bs=4k'], { stdio: 'ignore', timeout: 60_000 })
+  return file
+}
+
+/** The daemon in a mount namespace and a network of its own, its state and its store each on a small disk. */
+async function start(t: Test) {
+  const directory = await temporaryDirectory(t)
+  writeFileSync(path.join(directory, 'rootcast.yaml'), CONFIG)
+  const script = `
+    cd "$1" && ip link set lo up && mkdir state store
+    mount -t tmpfs -o size=8m tmpfs state && mount -t tmpfs -o size=16m tmpfs store
+    exec "$2" "$3" serve --config rootcast.yaml`
+  const unshare = ['--mount', '--net', 'sh', '-c', script, 'sh', directory, process.execPath, MAIN]
+  const child = spawn('unshare', unshare, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await closed
+  })
+  const told: string[] = []
+  child.stdout.setEncoding('utf8').on('data', (text: string) => told.push(text))
+  const lines = () =>
+    told
+      .join('')
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line): string => JSON.parse(line).msg)
+  const ready = await eventually('the daemon', () => lines().find((line) => line.startsWith('ready')))
+  const [, port] = /:(\d+)$/.exec(ready) ?? []
+  const inside = `/proc/${child.pid}/root${directory}`
+  const token = readFileSync(`${inside}/state/admin-token`, 'utf8').trim()
+  const there = (...command: readonly string[]) => {
+    const { status, stderr } = spawnSync('nsenter', ['-t', String(child.pid), '-m', ...command], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(stderr)
+  }
+  const curl = (url: string, ...args: readonly string[]): { status: number; body: string } => {
+    const command = ['-t', String(child.pid), '-n', 'curl', '-s', '-m', '20', '-w', '\n%{http_code}', ...args, url]
+    const { stdout } = spawnSync('nsenter', command, { encoding: 'utf8' })
+    const at = stdout.lastIndexOf('\n')
+    return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at) }
+  }
+  const admin = (url: string, ...args: readonly string[]) =>
+    curl(`http://127.0.0.1:${port}${url}`, '-H', `authorization: Bearer ${token}`, ...args)
+  const boot = (url: string) => curl(`http://127.0.0.1:8099/${url}`)
+  return { directory, inside, lines, there, admin, boot }
+}
+
+type Daemon = Awaited<ReturnType<typeof start>>
+
+async function eventually<T>(what: string, probe: () => T | undefined): Promise<T> {
+  const end = performance.now() + 60_000
+  for (;;) {
+    const found = probe()
+    if (found !== undefined) return found
+    if (performance.now() > end) throw new Error(`${what}: not within a minute`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+function publish({ admin, directory }: Daemon, version: string, sizeBytes: number) {
+  const { payload, headers } = form(
+    ['version', version],
+    ['kernel', Buffer.alloc(100_000, version)],
+    ['initrd', Buffer.alloc(100_000, 'initrd')],
+    ['layer', layer(Buffer.alloc(sizeBytes, version))]
+  )
+  const upload = path.join(directory, 'upload')
+  writeFileSync(upload, payload)
+  const type = `content-type: ${headers['content-type']}`
+  return admin('/api/v1/images/lab/versions', '-H', type, '--data-binary', `@${upload}`)
+}
+
+/** The kernel of the newest boot, by the URL that its script names. */
+function bootKernel({ boot }: Daemon) {
+  const script = boot(`boot.ipxe?mac=${MAC}&platform=efi&arch=x86_64`)
+  const [, kernel = ''] = /(blobs\/sha256\/[0-9a-f]{64})/.exec(script.body) ?? []
+  return { script, kernel: boot(kernel) }
+}
+
+const put = (body: object) => ['-X', 'PUT', '-H', 'content-type: application/json', '-d', JSON.stringify(body)]
+const post = (body: object) => ['-H', 'content-type: application/json', '-d', JSON.stringify(body)]
+
+async function isHealthy({ admin }: Daemon, unwritable: readonly string[]) {
+  const status = unwritable.length === 0 ? 'ok' : 'degraded'
+  const wanted = JSON.stringify({ status, unwritable })
+  await eventually(`health ${wanted}`, () => (admin('/healthz').body === wanted ? true : undefined))
+  for (const setting of ['stateDir', 'images.store']) {
+    const value = unwritable.includes(setting) ? 0 : 1
+    const line = `rootcast_directory_writable{setting="${setting}"} ${value}`
+    if (!admin('/metrics').body.includes(line)) throw new Error(`not in the metrics: ${line}`)
+  }
+}
+
+t.test('full and read-only disks', { timeout: 400_000 }, async (t) => {
+  const daemon = await start(t)
+  const { admin, inside, lines, there } = daemon
+  t.equal(publish(daemon, '1', MEGABYTE).status, 201)
+  t.equal(admin('/api/v1/images/lab/channels/stable', ...put({ version: '1' })).status, 200)
+  t.equal(admin('/api/v1/groups', ...post({ name: 'default', image: 'lab', channel: 'stable' })).status, 201)
+  t.equal(bootKernel(daemon).kernel.status, 200)
+  /** All lines about a setting, once there are so many; nothing is read while a command is run. */
+  const tellsOf = (setting: string, count: number) =>
+    eventually(`${count} lines about ${setting}`, () => {
+      const found = lines().filter((line) => line.startsWith(`${setting}: `))
+      return found.length >= count ? found : undefined
+    })
+
+  await t.test('a full image store', async (t) => {
+    const file = fill(`${inside}/store`)
+    await isHealthy(daemon, ['images.store'])
+    t.match(publish(daemon, '2', MEGABYTE), { status: 507, body: /NO_SPACE.*full/s })
+    t.equal(bootKernel(daemon).kernel.status, 200, 'machines boot')
+    t.match(await tellsOf('images.store', 1), [
+      /can't be written to \(the disk is full\): machines boot, but no version/
+    ])
+    rmSync(file)
+    await isHealthy(daemon, [])
+    t.equal(publish(daemon, '2', MEGABYTE).status, 201, 'and the same version is published without a restart')
+  })
+
+  await t.test('a read-only image store', async (t) => {
+    const store = `${daemon.directory}/store`
+    // Over itself, for the daemon's lock keeps the file system from being made read-only in the regular way.
+    there('mount', '--bind', store, store)
+    there('mount', '-o', 'remount,bind,ro', store)
+    await isHealthy(daemon, ['images.store'])
+    t.match(publish(daemon, '3', MEGABYTE), { status: 503, body: /STORE_READ_ONLY.*read-only/s })
+    t.equal(bootKernel(daemon).kernel.status, 200, 'machines boot')
+    there('umount', '--lazy', store)
+    await isHealthy(daemon, [])
+    t.equal(publish(daemon, '3', MEGABYTE).status, 201)
+    t.equal((await tellsOf('images.store', 4)).length, 4, 'two lines for each fault')
+  })
+
+  await t.test('a full state directory', async (t) => {
+    const file = fill(`${inside}/state`)
+    await isHealthy(daemon, ['stateDir'])
+    const { script, kernel } = bootKernel(daemon)
+    t.equal(script.status, 200)
+    t.equal(kernel.status, 200, 'machines boot')
+    const [, id = ''] = /boots\/([a-z0-9]+)\//.exec(script.body) ?? []
+    t.equal(daemon.boot(`boots/${id}/layers`).status, 200, 'with all that belongs to the boot')
+    t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and an administrator sees it')
+    t.match(await tellsOf('stateDir', 1), [/can't be written to \(the disk is full\): machines boot, but no lease/])
+    rmSync(file)
+    await isHealthy(daemon, [])
+    t.equal(admin('/api/v1/groups', ...post({ name: 'after' })).status, 201, 'changes are taken again')
+    t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and the boot of the bad time is there')
+    t.equal((await tellsOf('stateDir', 2)).length, 2)
+  })
+})
