@@ -143,6 +143,8 @@ interface Transfer {
   over: boolean
 }
 
+/** From an RRQ to the first ACK, on a busy server; a client that finds no room asks again after a second. */
+const TIME_TO_ANSWER_MS = 250
 /** Who begins anew has been silent for longer: no client asks again within a second. */
 const LATE_COPY_MS = 1000
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -348,9 +350,14 @@ class Server implements TftpServer {
     this.#start(transfer).catch((error: unknown) => this.#startFailed(transfer, error))
   }
 
-  /** Room for somebody who answers: the oldest transfer whose client has never been heard of again goes. */
+  /**
+   * Room for somebody who answers: the oldest transfer whose client has never been heard of again goes. But each has its
+   * time to answer, or in a flood nobody had, and an ACK that finds no transfer makes firmware give up.
+   */
   #crowdOut(): void {
+    const oldEnough = this.#options.clock.monotonic() - TIME_TO_ANSWER_MS
     for (const transfer of this.#transfers.values()) {
+      if (transfer.startedAt > oldEnough) return
       if (!transfer.session || transfer.session.hasAnswered) continue
       transfer.session.stop('crowded-out', undefined)
       return

@@ -1,0 +1,166 @@
+// Fifty thousand requests with borrowed addresses, and noise, against the daemon as it is run: honest clients are served,
+// memory and descriptors stay bounded, and the log grows by summary lines.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { generator } from '../bench/lab/generators.ts'
+import { temporaryDirectory } from '../support/cli.ts'
+import { enterOwnNetwork, eventually, ip, Namespace } from '../support/netns.ts'
+import { tftpFetch } from '../support/tftp-client.ts'
+
+const MAIN = path.join(import.meta.dirname, '../../server/main.js')
+const SERVER = '10.98.0.1'
+const ATTACKER = '10.98.0.2'
+/** What the attacker says to be: all of it is routed to where nobody answers. */
+const BORROWED = '10.99.0.0'
+const LOADER = 'ipxe/undionly.kpxe'
+const PACKETS = 50_000
+const TRANSFERS = 1000
+/** The daemon's own, besides those of its transfers. */
+const FEW_DESCRIPTORS = 150
+const GROWTH_MEGABYTES = 200
+/** A second flood needs no more than the first one. */
+const AGAIN_MEGABYTES = 40
+const CONFIG = `stateDir: state
+images: { store: store }
+dhcp: { mode: off }
+tftp: { addresses: [${SERVER}, 127.0.0.1], limits: { transfers: ${TRANSFERS} } }
+http: { boot: { address: 127.0.0.1, port: 0 }, admin: { port: 0 } }
+`
+
+interface Daemon {
+  readonly pid: number
+  readonly lines: string[]
+}
+
+async function start(t: Test): Promise<Daemon> {
+  const directory = await temporaryDirectory(t)
+  const config = path.join(directory, 'rootcast.yaml')
+  await writeFile(config, CONFIG)
+  const child: ChildProcess = spawn(process.execPath, [MAIN, 'serve', '--config', config], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    if (child.exitCode === null) await once(child, 'exit')
+  })
+  const lines: string[] = []
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))
+  await eventually('the daemon', () => (lines.some((line) => line.includes('ready; admin API')) ? true : undefined))
+  return { pid: child.pid ?? 0, lines }
+}
+
+function residentMegabytes({ pid }: Daemon): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kilobytes) / 1024
+}
+
+function descriptors({ pid }: Daemon): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+async function neighbour(t: Test): Promise<Namespace> {
+  const attacker = await Namespace.create()
+  t.teardown(() => attacker[Symbol.asyncDispose]())
+  await attacker.cable('flood0', 'flood1')
+  await ip(`address add ${SERVER}/24 dev flood0`)
+  await attacker.exec('ip', 'address', 'add', `${ATTACKER}/24`, 'dev', 'flood1')
+  await ip(`route add ${BORROWED}/16 via ${ATTACKER}`)
+  return attacker
+}
+
+/** The honest clients go on for as long as the flood does; what they got, and the most that the daemon needed. */
+async function during(flood: ChildProcess, daemon: Daemon, sha256: string) {
+  const ended = once(flood, 'close')
+  let isOver = false
+  const most = { megabytes: 0, descriptors: 0 }
+  const watch = setInterval(() => {
+    most.megabytes = Math.max(most.megabytes, residentMegabytes(daemon))
+    most.descriptors = Math.max(most.descriptors, descriptors(daemon))
+  }, 50)
+  let served = 0
+  const honest = Array.from({ length: 4 }, async () => {
+    while (!isOver) {
+      const got = await tftpFetch({ address: SERVER, port: 69 }, LOADER, {
+        options: { blksize: 1428, tsize: 0 },
+        localAddress: SERVER
+      })
+      if (got.sha256 !== sha256) throw new Error('other bytes')
+      served++
+    }
+  })
+  await ended
+  isOver = true
+  await Promise.all(honest).finally(() => clearInterval(watch))
+  return { served, most }
+}
+
+t.test('floods', { timeout: 180_000 }, async (t) => {
+  await enterOwnNetwork()
+  const attacker = await neighbour(t)
+  const daemon = await start(t)
+  const flood = generator('flood')
+  const before = await tftpFetch({ address: SERVER, port: 69 }, LOADER, { localAddress: SERVER })
+  const atRest = residentMegabytes(daemon)
+  let flooded = Number.NaN
+  const attack = (...args: readonly string[]) =>
+    attacker.spawn(flood, '--server', SERVER, '--first', BORROWED, '--packets', String(PACKETS), ...args)
+
+  await t.test('T19: requests from ten thousand borrowed addresses', async (t) => {
+    const { served, most } = await during(
+      attack('--kind', 'rrq', '--name', LOADER, '--sources', '10000', '--rate', '3000'),
+      daemon,
+      before.sha256
+    )
+    t.ok(served > 4, `${served} honest transfers meanwhile`)
+    t.ok(most.descriptors < TRANSFERS + FEW_DESCRIPTORS, `${most.descriptors} descriptors at most`)
+    t.ok(most.megabytes - atRest < GROWTH_MEGABYTES, `${atRest.toFixed(0)} MB, then ${most.megabytes.toFixed(0)} MB`)
+    flooded = most.megabytes
+  })
+
+  await t.test('T19: requests from one address that will not stop', async (t) => {
+    const { served, most } = await during(
+      attack('--kind', 'rrq', '--name', LOADER, '--sources', '1', '--rate', '5000'),
+      daemon,
+      before.sha256
+    )
+    t.ok(served > 4, `${served} honest transfers meanwhile`)
+    t.ok(most.descriptors < TRANSFERS + FEW_DESCRIPTORS, `${most.descriptors} descriptors at most`)
+  })
+
+  await t.test('noise', async (t) => {
+    const { served, most } = await during(
+      attack('--kind', 'garbage', '--sources', '10000', '--rate', '5000'),
+      daemon,
+      before.sha256
+    )
+    t.ok(served > 4, `${served} honest transfers meanwhile`)
+    t.ok(most.megabytes < flooded + AGAIN_MEGABYTES, `${most.megabytes.toFixed(0)} MB`)
+  })
+
+  await t.test('what is left of it when it is over', async (t) => {
+    await eventually(
+      'every transfer has ended',
+      () => (descriptors(daemon) < FEW_DESCRIPTORS ? true : undefined),
+      90_000
+    )
+    const told = await eventually(
+      'the summary',
+      () => {
+        const found = daemon.lines.filter((line) => line.includes('TFTP: dropped in'))
+        return /malformed/.test(found.join()) ? found : undefined
+      },
+      60_000
+    )
+    t.match(told.join('\n'), /unanswered/)
+    t.match(told.join('\n'), /too-fast/)
+    const others = daemon.lines.filter((line) => !line.includes('TFTP: transfer done'))
+    t.ok(others.length < 60, `${others.length} lines in the log besides those of honest transfers`)
+    const after = await promisify(execFile)('curl', ['-s', '-o', '/dev/null', `tftp://${SERVER}/${LOADER}`])
+    t.equal(after.stderr, '')
+  })
+})
