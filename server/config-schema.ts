@@ -163,6 +163,25 @@ export const ConfigSchema = Type.Object(
           {
             address: ListenAddresses('0.0.0.0'),
             port: Port(80),
+            proxy: Type.Optional(
+              Type.Object(
+                {
+                  addresses: Type.Array(
+                    Type.Refine(
+                      Type.String(),
+                      (text) => isIP(text) !== 0,
+                      () => 'must be an IP address'
+                    ),
+                    {
+                      minItems: 1
+                    }
+                  ),
+                  port: Type.Integer({ minimum: 1, maximum: 65_535, default: 80 }),
+                  blobs: Type.Optional(Type.String({ pattern: '^/[a-z0-9/_-]*/$' }))
+                },
+                closed
+              )
+            ),
             limits: Type.Object(
               {
                 connections: Type.Integer({ minimum: 16, maximum: 65_536, default: 4096 }),

@@ -118,7 +118,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     onAdvance: (before, after) => metrics.boots.advance(before, after),
     kernelArgumentsOption: config.dhcp.kernelArgumentsOption,
     get httpPort() {
-      return bootFace.port
+      return config.http.boot.proxy?.port ?? bootFace.port
     }
   })
   ending('boots', () => boots.close())
@@ -150,6 +150,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     counters: httpCounters,
     onAnswered: metrics.http.observeRequest,
     limits: config.http.boot.limits,
+    proxy: config.http.boot.proxy,
     clock,
     log: log.child({ part: 'boot face' })
   })

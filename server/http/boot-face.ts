@@ -11,7 +11,7 @@ import { Doors } from './doors.ts'
 import { loadNativeSend, type NativeSend } from './native-send.ts'
 import { PerMinute } from './per-minute.ts'
 import { Sender } from './serve-file.ts'
-import { type NameDeps, serveName } from './serve-name.ts'
+import { type NameDeps, serveName, type TrustedProxy } from './serve-name.ts'
 
 export interface BootFaceDeps extends CountingDeps {
   readonly resolve: Resolve
@@ -19,6 +19,7 @@ export interface BootFaceDeps extends CountingDeps {
   readonly report: (report: TransferReport) => void
   readonly log: FastifyBaseLogger
   readonly limits?: BootFaceLimits
+  readonly proxy?: TrustedProxy | undefined
   /** Default: what this system has. */
   readonly native?: NativeSend | undefined
 }
@@ -67,6 +68,7 @@ export class BootFace {
       clock,
       native,
       limits: { ...DEFAULT_LIMITS, ...limits },
+      trusted: new Set(deps.proxy?.addresses),
       answer: ({ method, target, headers }, { remoteAddress, localAddress }, outlet) =>
         serveName(names, { method, target, headers, remoteAddress, localAddress }, outlet),
       handOver: (socket) => this.app.server.emit('connection', socket),

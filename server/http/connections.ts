@@ -32,6 +32,8 @@ const SWEEP_MS = 1_000
 export interface ConnectionsDeps extends Omit<ConnectionDeps, 'onChange'> {
   readonly clock: Clock
   readonly limits: ConnectionLimits
+  /** Addresses that may have as many connections as there may be. */
+  readonly trusted: ReadonlySet<string>
   /** What was turned away or closed, and whose it was. */
   readonly onDrop: (reason: string, address: string) => void
   /** One more was turned away. */
@@ -103,8 +105,8 @@ export class Connections {
 
   /** Makes room where it can. */
   #refusal(address: string): string | undefined {
-    const { limits } = this.#deps
-    const already = this.#ofSource.get(sourceOf(address)) ?? 0
+    const { limits, trusted } = this.#deps
+    const already = trusted.has(address) ? 0 : (this.#ofSource.get(sourceOf(address)) ?? 0)
     if (already >= limits.connectionsPerAddress) return 'connections beyond those that one address may have'
     if (this.#all.size < limits.connections) return undefined
     const [longest] = this.#idle

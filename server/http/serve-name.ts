@@ -28,7 +28,15 @@ export interface NameDeps {
   readonly log: FastifyBaseLogger
   readonly sender: Sender
   readonly scripts: PerMinute
+  readonly proxy?: TrustedProxy | undefined
   readonly counters: HttpCounters
+}
+
+/** A proxy in front, whose word is taken for who asks. */
+export interface TrustedProxy {
+  readonly addresses: readonly string[]
+  /** The location of blobs, which it sends by itself; undefined: it passes on what we send. */
+  readonly blobs?: string | undefined
 }
 
 export const PLAIN = 'text/plain; charset=utf-8'
@@ -38,14 +46,18 @@ export async function serveName(deps: NameDeps, request: NameRequest, outlet: Ou
   const [path = '', query = ''] = request.target.split('?', 2)
   const name = nameOf(path)
   if (name === undefined) return plain(outlet, 404, 'not found')
-  if (name === IPXE_SCRIPT && !deps.scripts.allows(request.remoteAddress ?? '')) {
-    return plain(outlet, 429, 'too many requests')
-  }
-  const client = addressOf(request.remoteAddress)
-  const server = addressOf(request.localAddress)
+  const proxy = isFromProxy(request, deps.proxy) ? deps.proxy : undefined
+  const clientText = (proxy && field(request, 'x-real-ip')) ?? request.remoteAddress
+  if (name === IPXE_SCRIPT && !deps.scripts.allows(clientText ?? '')) return plain(outlet, 429, 'too many requests')
+  const client = addressOf(clientText)
+  const server = addressOf((proxy && field(request, 'x-server-address')) ?? request.localAddress)
   try {
     const resource = await deps.resolve({ name, query: queryOf(query), via: 'http', client, server })
     if (resource === undefined) return plain(outlet, 404, 'not found')
+    if (proxy?.blobs !== undefined && resource.kind === 'file' && resource.digest !== undefined) {
+      handOver(deps, { name, client, resource }, `${proxy.blobs}${resource.digest.replace(':', '/')}`, request, outlet)
+      return
+    }
     const plan = planResponse(request.method, request.headers, representationOf(resource))
     await send(deps, { name, client, resource, plan }, outlet)
   } catch (error) {
@@ -54,11 +66,47 @@ export async function serveName(deps: NameDeps, request: NameRequest, outlet: Ou
   }
 }
 
-interface Transfer {
+interface Wanted {
   readonly name: string
   readonly client: Address | undefined
   readonly resource: Resource
+}
+
+interface Transfer extends Wanted {
   readonly plan: ResponsePlan
+}
+
+/** The proxy answers ranges and preconditions by itself. How far its client gets, only that client's check-ins tell. */
+function handOver(deps: NameDeps, wanted: Wanted, location: string, request: NameRequest, outlet: Outlet): void {
+  const { name, client, resource } = wanted
+  if (request.method === 'GET') {
+    const totalBytes = sizeOf(resource)
+    deps.report({
+      name,
+      via: 'http',
+      client,
+      outcome: 'started',
+      sentBytes: 0,
+      doneBytes: 0,
+      totalBytes,
+      durationMs: 0,
+      reason: undefined
+    })
+  }
+  const cacheControl = 'public, max-age=31536000, immutable'
+  const headers = { 'x-accel-redirect': location, 'content-type': resource.mediaType, 'cache-control': cacheControl }
+  outlet.begin(200, { ...headers, 'content-length': 0 }, undefined, false)
+  outlet.end()
+}
+
+/** Anybody else who sends such fields is who the socket says, and gets bytes. */
+function isFromProxy({ remoteAddress = '' }: NameRequest, proxy: TrustedProxy | undefined): boolean {
+  return proxy?.addresses.includes(remoteAddress.replace(/^::ffff:/, '')) ?? false
+}
+
+function field({ headers }: NameRequest, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' ? value : undefined
 }
 
 async function send(deps: NameDeps, transfer: Transfer, outlet: Outlet): Promise<void> {

@@ -22,6 +22,7 @@ async function setUp(t: Test, limits: Partial<ConnectionLimits> = {}) {
     clock,
     native: undefined,
     limits: { ...DEFAULT_LIMITS, ...limits },
+    trusted: new Set(),
     answer: async ({ target }, _socket, outlet) => {
       const body = Buffer.from(target)
       if (target === '/wait') await new Promise<void>((end) => waiting.push({ outlet, end }))
