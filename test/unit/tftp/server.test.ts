@@ -144,7 +144,8 @@ function suite(t: Test, udp: UdpEngine): void {
       const got = await tftpFetch(tftp.at, 'f', { ackCopies: 2, options: { windowsize } })
       t.equal(got.sha256, sha256)
       t.equal(got.dataPackets, Math.floor(300_000 / 512) + 1 + got.repeatedData)
-      t.ok(got.repeatedData < 5, `${got.repeatedData} blocks came twice`)
+      // Sorcerer’s Apprentice would bring all 587 twice; the timers of a busy machine bring a few.
+      t.ok(got.repeatedData < 100, `${got.repeatedData} blocks came twice`)
     }
   })
 
