@@ -121,10 +121,23 @@ export class BlockReader {
     return loading
   }
 
-  /** Reads on behind the caller's back; a failure shows when the block is really wanted. */
-  prefetch(block: number): void {
-    if (block > this.blocks || this.#slabs.has(this.#slabIndex(block))) return
-    this.load(block).catch(() => undefined)
+  /** Whether none of these blocks must be loaded first. */
+  isReady(from: number, to: number): boolean {
+    const last = this.#slabIndex(to)
+    for (let index = this.#slabIndex(from); index <= last; index++) if (!this.#slabs.has(index)) return false
+    return true
+  }
+
+  async loadAll(from: number, to: number): Promise<void> {
+    const loading: Promise<Slab>[] = []
+    for (let block = from; block <= to; block = this.#nextSlab(block)) loading.push(this.load(block))
+    await Promise.all(loading)
+  }
+
+  /** Reads on behind the caller's back; a failure shows when the blocks are really wanted. */
+  prefetch(from: number, to: number): void {
+    const end = Math.min(to, this.blocks)
+    if (!this.isReady(from, end)) this.loadAll(from, end).catch(() => undefined)
   }
 
   /** The cache has let this one go. */
@@ -138,6 +151,11 @@ export class BlockReader {
     for (const slab of this.#slabs.values()) this.#cache.drop(slab)
     this.#slabs.clear()
     this.#newest = undefined
+  }
+
+  /** The first block of the slab after this one's. */
+  #nextSlab(block: number): number {
+    return (this.#slabIndex(block) + 1) * this.#blocksPerSlab + 1
   }
 
   #slabIndex(block: number): number {

@@ -161,11 +161,12 @@ export class Session {
 
   #send(from: number, to: number): void {
     this.#waiting = undefined
-    const { reader, oack } = this.#options
+    const { reader, oack, terms } = this.#options
     if (to === 0) {
       if (oack) this.#sendPacket(oack)
-      reader.prefetch(1)
-    } else if (this.#isRead(from, to)) {
+      reader.prefetch(1, terms.windowsize)
+    } else if (reader.isReady(from, to)) {
+      // All or nothing: half a window would cost an ACK and a timeout more than the wait for the disk.
       this.#sendBlocks(from, to)
     } else {
       this.#sendWhenRead(from, to)
@@ -174,14 +175,8 @@ export class Session {
 
   #sendBlocks(from: number, to: number): void {
     for (let at = from; at <= to; ) at = this.#sendRun(at, to)
-    this.#options.reader.prefetch(to + this.#options.terms.windowsize)
-  }
-
-  /** All or nothing: half a window would cost an ACK and a timeout more than the wait for the disk. */
-  #isRead(from: number, to: number): boolean {
-    const { reader } = this.#options
-    const first = reader.peek(from)
-    return first !== undefined && (to <= first.lastBlock || reader.peek(to) !== undefined)
+    const { reader, terms } = this.#options
+    reader.prefetch(to + 1, to + terms.windowsize)
   }
 
   /** Sends what lies in one slab and answers with the block after it. */
@@ -207,7 +202,7 @@ export class Session {
     const { reader, clock } = this.#options
     const wanted = { from, to }
     this.#waiting = wanted
-    Promise.all([reader.load(from), reader.load(to)]).then(
+    reader.loadAll(from, to).then(
       () => {
         if (!this.#open || this.#waiting !== wanted) return
         this.#waiting = undefined

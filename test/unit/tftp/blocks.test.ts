@@ -65,6 +65,17 @@ t.test('clients that want the same slab at once cause one read, and later ones n
   t.equal(source.reads, 1)
 })
 
+t.test('a run of blocks is ready when all its slabs are, those in the middle too', async (t) => {
+  const source = new CountingSource(5000)
+  const reader = new BlockReader(source, 100, new SlabCache({ slabBytes: 1000 }))
+  await Promise.all([reader.load(10), reader.load(21)])
+  t.equal(reader.isReady(10, 10), true)
+  t.equal(reader.isReady(10, 21), false)
+  await reader.loadAll(10, 21)
+  t.equal(reader.isReady(1, 30), true)
+  t.equal(source.reads, 3)
+})
+
 t.test('the cache stays within its budget and lets the oldest go', async (t) => {
   const source = new CountingSource(100_000)
   const cache = new SlabCache({ slabBytes: 1000, budgetBytes: 3500 })
@@ -104,7 +115,7 @@ t.test('the memory of a slab that was let go is used again, unless a socket stil
 t.test('reading ahead fails in silence; the wanted read says why', async (t) => {
   const broken: ByteSource = { sizeBytes: 1000, read: () => Promise.reject(new Error('EIO')) }
   const reader = new BlockReader(broken, 100, new SlabCache())
-  reader.prefetch(1)
-  reader.prefetch(999)
+  reader.prefetch(1, 5)
+  reader.prefetch(999, 1000)
   await t.rejects(reader.load(1), { message: 'EIO' })
 })

@@ -61,6 +61,22 @@ function harness(terms: Partial<TransferTerms>, source: ByteSource, slabBytes = 
   return { clock, channel, options, log, ends, session: new Session(options) }
 }
 
+t.test('a window that begins and ends in slabs that are there waits for the one between them', async (t) => {
+  const { session, channel } = harness({ oack: true, windowsize: 9 }, memory(5000))
+  await turns()
+  channel.take()
+  session.receive(encodeAck(0))
+  await turns()
+  for (let acked = 9; acked <= 45; acked += 9) {
+    t.same(
+      channel.take(),
+      Array.from({ length: 9 }, (_, i) => acked - 8 + i)
+    )
+    session.receive(encodeAck(acked))
+    await turns()
+  }
+})
+
 t.test('a windowed transfer from OACK to the end, over several slabs', async (t) => {
   const { session, channel, log, ends, options } = harness({ oack: true, windowsize: 3 }, memory(1050))
   const acks = [0, 3, 6, 9, 11]
