@@ -10,7 +10,10 @@ export interface Clock {
   now(): number
   /** Milliseconds from an arbitrary origin that never jump: for timeouts and durations. */
   monotonic(): number
-  /** Calls `run` once, after `ms`. The process does not stay alive for it. */
+  /**
+   * Calls `run` once, after `ms`, and after what has come in by then was heard: a process that is late itself must not
+   * take that for somebody's silence. The process does not stay alive for it.
+   */
   after(ms: number, run: () => void): Timer
 }
 
@@ -18,9 +21,17 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, run) {
-    const timeout = setTimeout(run, ms)
+    let immediate: NodeJS.Immediate | undefined
+    const timeout = setTimeout(() => {
+      immediate = setImmediate(run)
+    }, ms)
     timeout.unref()
-    return { cancel: () => clearTimeout(timeout) }
+    return {
+      cancel() {
+        clearTimeout(timeout)
+        clearImmediate(immediate)
+      }
+    }
   }
 }
 
