@@ -12,6 +12,7 @@ import { type Listeners, openListeners } from '../net/listeners.ts'
 import { type ChannelPorts, type Peer, type UdpEngine, type UdpPort } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
+import { Alarms } from './alarms.ts'
 import { SlabCache } from './blocks.ts'
 import { normaliseName, type RequestedName } from './names.ts'
 import {
@@ -188,6 +189,7 @@ class Server implements TftpServer {
   readonly #admission: Admission
   readonly #strangers = new Admission(STRANGER_LIMITS)
   readonly #sources: Sources
+  readonly #alarms: Alarms
   readonly #dropLog: DropLog
   readonly #transfers = new Map<string, Transfer>()
   #listeners: Listeners<UdpPort> | undefined
@@ -198,6 +200,7 @@ class Server implements TftpServer {
     this.#limits = withinPorts({ ...DEFAULT_TFTP_LIMITS, ...options.limits }, options)
     this.#admission = new Admission(this.#limits)
     this.#sources = new Sources(new SlabCache({ budgetBytes: this.#limits.cacheBytes }))
+    this.#alarms = new Alarms(options.clock)
     this.#dropLog = new DropLog({ ...options, protocol: 'TFTP' })
   }
 
@@ -407,6 +410,7 @@ class Server implements TftpServer {
     transfer.session = new Session({
       channel,
       clock,
+      alarms: this.#alarms,
       reader,
       terms: this.#transferTerms(transfer, terms, reader.blocks),
       oack: terms.oack && encodeOack(terms.oack),

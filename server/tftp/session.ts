@@ -1,7 +1,8 @@
-// Drives one transfer: the machine decides, this sends its blocks, sleeps until its deadline and tells how it ended.
-import { type Clock, type Timer } from '../clock.ts'
+// Drives one transfer: the machine decides, this sends its blocks, wakes at its deadline and tells how it ended.
+import { type Clock } from '../clock.ts'
 import { type UdpChannel } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
+import { type Alarms, type Sleeper } from './alarms.ts'
 import { type BlockReader } from './blocks.ts'
 import { ackBlock, decodeTftp, ErrorCode, encodeError } from './packet.ts'
 import {
@@ -31,6 +32,7 @@ export interface TransferCounters {
 export interface SessionOptions {
   readonly channel: UdpChannel
   readonly clock: Clock
+  readonly alarms: Alarms
   readonly reader: BlockReader
   readonly terms: TransferTerms
   /** The OACK as a datagram; present when `terms.oack`. */
@@ -41,17 +43,15 @@ export interface SessionOptions {
   /** At most once in `progressEveryMs`. */
   onProgress(doneBytes: number): void
   readonly progressEveryMs: number
-  /** Once, and last: the channel is closed and the timer gone. */
+  /** Once, and last: the channel is closed and no deadline left. */
   onEnd(end: SessionEnd): void
   onMalformed(): void
 }
 
-export class Session {
+export class Session implements Sleeper {
   readonly #options: SessionOptions
   readonly startedAt: number
   #transfer: Transfer
-  #timer: Timer | undefined
-  #timerAt = Number.POSITIVE_INFINITY
   /** Blocks to send as soon as they are read. */
   #waiting: { readonly from: number; readonly to: number } | undefined
   #sentBlocks = 0
@@ -71,6 +71,7 @@ export class Session {
     this.#transfer = first.next
     this.#sentBlocks = first.next.acked
     this.#perform(first)
+    options.alarms.add(this)
   }
 
   get isOpen(): boolean {
@@ -85,6 +86,15 @@ export class Session {
   get doneBytes(): number {
     const { reader } = this.#options
     return Math.min(reader.sizeBytes, Math.max(0, this.#transfer.acked) * reader.blksize)
+  }
+
+  /** While the disk is slow the client waits for us, not we for it. */
+  get wakeAt(): number {
+    return this.#waiting ? Number.POSITIVE_INFINITY : this.#transfer.wakeAt
+  }
+
+  wake(): void {
+    this.#step({ kind: 'wake', at: this.#options.clock.monotonic() })
   }
 
   receive(datagram: Buffer): void {
@@ -145,10 +155,10 @@ export class Session {
     switch (step.kind) {
       case 'send':
         this.#send(step.from, step.to)
-        this.#arm()
+        this.#options.alarms.moved(this)
         break
       case 'wait':
-        this.#arm()
+        this.#options.alarms.moved(this)
         break
       case 'done':
         this.#end({ kind: 'ok', confirmed: step.confirmed })
@@ -215,24 +225,6 @@ export class Session {
     )
   }
 
-  /**
-   * One timer, moved only when it would fire too late: it may fire early, and then sleeps on. An ACK in time, which is
-   * the rule, costs no timer.
-   */
-  #arm(): void {
-    if (!this.#open || this.#waiting) return
-    const { wakeAt } = this.#transfer
-    if (this.#timerAt <= wakeAt) return
-    this.#timer?.cancel()
-    this.#timerAt = wakeAt
-    const { clock } = this.#options
-    this.#timer = clock.after(Math.max(1, Math.ceil(wakeAt - clock.monotonic())), () => {
-      this.#timerAt = Number.POSITIVE_INFINITY
-      // While the disk is slow the client waits for us, not we for it.
-      if (!this.#waiting) this.#step({ kind: 'wake', at: clock.monotonic() })
-    })
-  }
-
   #sendPacket(packet: Buffer): void {
     this.#options.channel.send({ bytes: packet, queued: 0 }, 0, packet.length, packet.length)
   }
@@ -240,8 +232,8 @@ export class Session {
   #end(end: SessionEnd): void {
     if (!this.#open) return
     this.#open = false
-    this.#timer?.cancel()
     this.#waiting = undefined
+    this.#options.alarms.remove(this)
     this.#options.channel.close()
     this.#options.onEnd(end)
   }

@@ -54,6 +54,9 @@ export interface Transfer {
   readonly wakeAt: number
 }
 
+/** A copy of its own that one step makes its changes in: there is one for each packet, and no more. */
+type Draft = { -readonly [K in keyof Transfer]: Transfer[K] }
+
 export type Input =
   /** `block` is the 16-bit number. */
   | { readonly kind: 'ack'; readonly block: number; readonly at: number }
@@ -127,7 +130,7 @@ export function advance(t: Transfer, input: Input): Step {
     case 'sent':
       return { kind: 'wait', next: { ...t, sentAt: input.at, wakeAt: input.at + (t.wakeAt - t.sentAt) } }
     case 'request':
-      return hasAnswered(t) ? { kind: 'wait', next: t } : restart(t, input.at)
+      return hasAnswered(t) ? { kind: 'wait', next: t } : restart({ ...t }, input.at)
     case 'error':
       return { kind: 'failed', reason: 'refused-by-client' }
     case 'unreachable':
@@ -141,12 +144,12 @@ export function hasAnswered(t: Transfer): boolean {
 }
 
 /** How long this transfer would now wait for an answer. */
-export function timeoutMs(t: Transfer): number {
+export function timeoutMs(t: Transfer, doublings = t.caution + t.tries + Math.max(0, t.tries - QUICK_TRIES)): number {
   const { initialTimeoutMs, minTimeoutMs, maxTimeoutMs } = t.terms
   const base =
     t.roundTripMs === undefined ? initialTimeoutMs : t.roundTripMs + Math.max(minTimeoutMs, 4 * t.variationMs)
   // After a few quick tries in vain it gets quiet soon: atftp waits for 5 s without a packet before it speaks again.
-  return Math.min(maxTimeoutMs, base * 2 ** (t.caution + t.tries + Math.max(0, t.tries - QUICK_TRIES)))
+  return Math.min(maxTimeoutMs, base * 2 ** doublings)
 }
 
 function onAck(t: Transfer, block: number, at: number): Step {
@@ -155,12 +158,11 @@ function onAck(t: Transfer, block: number, at: number): Step {
   // block (RFC 1123 §4.2.3.1), and iPXE, PXELINUX, GRUB, curl and EDK2 repeat an ACK for every block they don't expect.
   if (progress === 0 || progress > t.sentTo - t.acked) return { kind: 'wait', next: t }
   const acked = t.acked + progress
-  const measured = isMeasure(t, acked, at) ? measure(t, at - t.sentAt) : t
-  const caution = cautionAfter(t, acked)
   const isInWindow = acked < t.nextBlock - 1
   const isLoss = isInWindow && isNewsOfLoss(t, acked, at)
-  const spreadMs = spreadAfter(measured, progress, isLoss)
-  const next = { ...measured, acked, caution, spreadMs, tries: 0, progressAt: at }
+  const next: Draft = { ...t, acked, caution: cautionAfter(t, acked), tries: 0, progressAt: at }
+  if (isMeasure(t, acked, at)) measure(next, at - t.sentAt)
+  next.spreadMs = spreadAfter(next, progress, isLoss)
   if (acked === t.terms.blocks) return { kind: 'done', next, confirmed: true }
   return isInWindow && !isLoss ? goOn(next, at) : restart(next, at)
 }
@@ -194,7 +196,7 @@ function isNewsOfLoss(t: Transfer, acked: number, at: number): boolean {
 
 function onWake(t: Transfer, at: number): Step {
   if (at < t.wakeAt) return { kind: 'wait', next: t }
-  if (t.nextBlock <= windowEnd(t)) return goOn(t, at)
+  if (t.nextBlock <= windowEnd(t)) return goOn({ ...t }, at)
   const { minTries, giveUpAfterMs } = t.terms
   if (t.tries + 1 >= minTries && at - t.progressAt >= giveUpAfterMs) return unlessFinished(t, 'timed-out')
   return restart({ ...t, tries: t.tries + 1, spreadMs: spreadAfterSilence(t), timedOutTo: t.sentTo }, at)
@@ -213,23 +215,42 @@ function windowEnd(t: Transfer): number {
 }
 
 /** Begins the window at the block after the last one acknowledged. */
-function restart(t: Transfer, at: number): Step {
-  return goOn({ ...t, nextBlock: t.acked + 1, doubledTo: t.sentTo, begunAt: at }, at)
+function restart(t: Draft, at: number): Step {
+  t.nextBlock = t.acked + 1
+  t.doubledTo = t.sentTo
+  t.begunAt = at
+  return goOn(t, at)
 }
 
 /** Sends the next slice of the window, if it has any left, and those that a late timer has kept back. */
-function goOn(t: Transfer, at: number): Step {
+function goOn(t: Draft, at: number): Step {
   const end = windowEnd(t)
   const from = t.nextBlock
-  if (from > end) return { kind: 'wait', next: { ...t, wakeAt: at + timeoutMs(t) } }
-  const slices = Math.max(1, Math.min(t.terms.windowsize, Math.floor(t.spreadMs / MIN_SLICE_MS)))
-  const sliceMs = t.spreadMs / slices
-  const due = from === t.acked + 1 || slices === 1 ? 1 : 1 + Math.floor(Math.max(0, at - t.wakeAt) / sliceMs)
-  const to = slices === 1 ? end : Math.min(end, from + due * Math.ceil(t.terms.windowsize / slices) - 1)
-  const wakeAt = at + (to < end ? sliceMs : timeoutMs(t))
-  const sentTo = Math.max(t.sentTo, to)
-  const next = { ...t, sentTo, nextBlock: to + 1, freshFrom: t.sentTo + 1, sentAt: at, wakeAt }
-  return { kind: 'send', next, from, to }
+  if (from > end) {
+    t.wakeAt = at + timeoutMs(t)
+    return { kind: 'wait', next: t }
+  }
+  const to = t.spreadMs < 2 * MIN_SLICE_MS ? end : sliceEnd(t, from, end, at)
+  t.wakeAt = at + (to < end ? sliceMs(t) : timeoutMs(t))
+  t.freshFrom = t.sentTo + 1
+  t.sentTo = Math.max(t.sentTo, to)
+  t.nextBlock = to + 1
+  t.sentAt = at
+  return { kind: 'send', next: t, from, to }
+}
+
+function sliceEnd(t: Transfer, from: number, end: number, at: number): number {
+  const isFirst = from === t.acked + 1
+  const due = isFirst ? 1 : 1 + Math.floor(Math.max(0, at - t.wakeAt) / sliceMs(t))
+  return Math.min(end, from + due * Math.ceil(t.terms.windowsize / slicesOf(t)) - 1)
+}
+
+function slicesOf({ spreadMs, terms }: Transfer): number {
+  return Math.max(1, Math.min(terms.windowsize, Math.floor(spreadMs / MIN_SLICE_MS)))
+}
+
+function sliceMs(t: Transfer): number {
+  return t.spreadMs / slicesOf(t)
 }
 
 /**
@@ -248,7 +269,7 @@ function spreadAfter(t: Transfer, progress: number, isLoss: boolean): number {
 
 function spreadAfterSilence(t: Transfer): number {
   if (t.roundTripMs === undefined) return t.spreadMs
-  const share = SPREAD_PER_TIMEOUT * timeoutMs({ ...t, tries: 0, caution: 0 })
+  const share = SPREAD_PER_TIMEOUT * timeoutMs(t, 0)
   return Math.min(MAX_SPREAD_MS, Math.max(SPREAD_GROWTH * t.spreadMs, share))
 }
 
@@ -256,13 +277,15 @@ function spreadAfterSilence(t: Transfer): number {
  * As RFC 6298 §2, but quicker: there is one measure for a window, not one for each packet. The first one is often of an
  * OACK, far shorter than a window: it counts as uncertain.
  */
-function measure(t: Transfer, elapsedMs: number): Transfer {
+function measure(t: Draft, elapsedMs: number): void {
   // What comes later than the timer would have run out without its back-off may be the client's own timer.
-  const sampleMs = Math.min(elapsedMs, timeoutMs({ ...t, tries: 0, caution: 0 }))
-  const leastMs = Math.min(t.leastMs, sampleMs)
+  const sampleMs = Math.min(elapsedMs, timeoutMs(t, 0))
+  t.leastMs = Math.min(t.leastMs, sampleMs)
   if (t.roundTripMs === undefined) {
-    return { ...t, leastMs, roundTripMs: sampleMs, variationMs: Math.max(sampleMs / 2, t.terms.minTimeoutMs) }
+    t.roundTripMs = sampleMs
+    t.variationMs = Math.max(sampleMs / 2, t.terms.minTimeoutMs)
+  } else {
+    t.variationMs = 0.75 * t.variationMs + 0.25 * Math.abs(t.roundTripMs - sampleMs)
+    t.roundTripMs = 0.75 * t.roundTripMs + 0.25 * sampleMs
   }
-  const variationMs = 0.75 * t.variationMs + 0.25 * Math.abs(t.roundTripMs - sampleMs)
-  return { ...t, leastMs, variationMs, roundTripMs: 0.75 * t.roundTripMs + 0.25 * sampleMs }
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { type Sendable, type UdpChannel } from '../../../server/net/udp.ts'
+import { Alarms } from '../../../server/tftp/alarms.ts'
 import { BlockReader, type ByteSource, SlabCache } from '../../../server/tftp/blocks.ts'
 import { decodeTftp, encodeAck, encodeError, encodeOack, type TftpPacket } from '../../../server/tftp/packet.ts'
 import { Session, type SessionEnd, type SessionOptions } from '../../../server/tftp/session.ts'
@@ -38,6 +39,7 @@ function harness(terms: Partial<TransferTerms>, source: ByteSource, slabBytes = 
   const options: SessionOptions = {
     channel,
     clock,
+    alarms: new Alarms(clock),
     reader,
     terms: {
       blocks: reader.blocks,
