@@ -24,7 +24,7 @@ await world.publish('1')
 t.test('PXE over IPv6: shim, GRUB, kernel and initrd come over it, and the initramfs goes on over IPv4', async (t) => {
   const machine = await world.host(t, 1, { firmware: 'uefi', rom: 'none', withoutIpv4Pxe: true }, {})
   await machine.powerOn()
-  const screen = await machine.screen(/Start PXE over IPv6.*Server IP address is (\S+)/s)
+  const screen = await machine.screen(/Start PXE over IPv6.*Server IP address is (\S+)\s/s)
   t.match(screen, /FD00:77:0:0:0:0:0:1/, `${SERVER6}, as EDK2 writes it`)
   const { detail } = await machine.until('network')
   t.match(detail, / 10\.77\.0\.1\d\d\/24/)
