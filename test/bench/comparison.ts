@@ -1,6 +1,7 @@
 // Comparisons as they are run and kept: contenders take turns, round by round, and medians are compared.
 import { type Contender, US, US_PLAIN } from './contenders/contender.ts'
 import { RunningServer } from './lab/pinned.ts'
+import { type Scale } from './sections/section.ts'
 import { median } from './statistics.ts'
 
 export interface Metric {
@@ -52,23 +53,24 @@ export interface Plan<C extends Contender> {
   readonly title: string
   readonly metrics: readonly Metric[]
   readonly contenders: readonly C[]
-  readonly rounds: number
   /** One round: the server is fresh. */
   readonly run: (contender: C, server: RunningServer) => Promise<Sample>
 }
 
-export async function compare<C extends Contender>(plan: Plan<C>): Promise<Comparison> {
+export async function compare<C extends Contender>({ rounds, only }: Scale, plan: Plan<C>): Promise<Comparison> {
+  const { id, title, metrics } = plan
+  if (only && !only.test(id)) return { id, title, metrics, rows: [], rounds: 0, command: '' }
   const samples = new Map<C, Sample[]>(plan.contenders.map((contender) => [contender, []]))
-  for (let round = 0; round < plan.rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const contender of plan.contenders) {
       const sample = await runOnce(plan, contender)
       samples.get(contender)?.push(sample)
-      tell(plan, contender, round, sample)
+      tell(plan, contender, `${round + 1}/${rounds}`, sample)
     }
   }
   const rows = plan.contenders.map((contender) => rowOf(contender.name, samples.get(contender) ?? []))
   const command = samples.values().next().value?.[0]?.command ?? ''
-  return { id: plan.id, title: plan.title, metrics: plan.metrics, rows, rounds: plan.rounds, command }
+  return { id, title, metrics, rows, rounds, command }
 }
 
 async function runOnce<C extends Contender>(plan: Plan<C>, contender: C): Promise<Sample> {
@@ -98,10 +100,10 @@ function measured(value: number | undefined): readonly number[] {
   return value !== undefined && Number.isFinite(value) ? [value] : []
 }
 
-function tell<C extends Contender>(plan: Plan<C>, contender: C, round: number, { values, failure }: Sample): void {
+function tell<C extends Contender>(plan: Plan<C>, contender: C, round: string, { values, failure }: Sample): void {
   const shown = plan.metrics.map(({ key, label, digits }) => `${values[key]?.toFixed(digits) ?? '–'} ${label}`)
   const note = failure === undefined ? '' : `  (${failure})`
-  console.error(`${plan.id} ${round + 1}/${plan.rounds}  ${contender.name.padEnd(26)} ${shown.join(', ')}${note}`)
+  console.error(`${plan.id} ${round}  ${contender.name.padEnd(26)} ${shown.join(', ')}${note}`)
 }
 
 export function medianOf(comparison: Comparison | undefined, contender: string, key: string): number | undefined {

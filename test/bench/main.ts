@@ -1,4 +1,4 @@
-// npm run bench [-- section…] [--rounds N] [--quick | --full]
+// npm run bench [-- section…] [--rounds N] [--only RE] [--quick | --full]
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -29,7 +29,8 @@ const HELP = `Usage: npm run bench -- [section…] [options]
 
 Sections: ${SECTIONS.map(({ name }) => name).join(', ')}; all of them unless named.
 
-  --rounds <n>   how often each contender has its turn (default ${ROUNDS}; slow comparisons have fewer)
+  --rounds <n>   how often each contender has its turn (default ${ROUNDS})
+  --only <re>    only comparisons whose name matches this regular expression; nothing is written
   --quick        one short round of each section: does it run? Nothing is written
   --full         the whole cross product; hours
   --dry          write nothing
@@ -42,6 +43,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string' },
+    only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     full: { type: 'boolean', default: false },
     dry: { type: 'boolean', default: false },
@@ -76,7 +78,11 @@ async function main(): Promise<number> {
   }
   setUpNamespaces()
   const material = await makeMaterial()
-  const scale: Scale = { rounds, extent: values.quick ? 'quick' : values.full ? 'full' : 'default' }
+  const scale: Scale = {
+    rounds,
+    extent: values.quick ? 'quick' : values.full ? 'full' : 'default',
+    only: values.only === undefined ? undefined : new RegExp(values.only)
+  }
   const chosen = SECTIONS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
   for (const section of chosen) await runSection(section, material, scale)
   return 0
@@ -98,7 +104,7 @@ async function runSection(section: Section, material: Material, scale: Scale): P
     aims
   }
   print(result)
-  if (scale.extent === 'quick' || values.dry) return
+  if (scale.extent === 'quick' || scale.only || values.dry) return
   const order = SECTIONS.map(({ name }) => name)
   writePage(keepResult(result, order), SECTIONS)
 }
@@ -127,7 +133,8 @@ function isOfStorm({ name }: Contender): boolean {
 
 function print({ title, comparisons, aims }: SectionResult): void {
   console.log(`\n# ${title}`)
-  for (const comparison of comparisons) console.log(`\n${comparison.title}\n${table(comparison, comparison.metrics)}`)
+  for (const comparison of comparisons.filter(({ rows }) => rows.length > 0))
+    console.log(`\n${comparison.title}\n${table(comparison, comparison.metrics)}`)
   console.log(
     `\n${aims.map(({ what, wanted, seen, met }) => `${met ? 'met   ' : 'MISSED'} ${what}: ${seen} (wanted ${wanted})`).join('\n')}`
   )

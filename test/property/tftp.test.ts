@@ -220,6 +220,20 @@ t.test('T3: in windows, a packet that comes twice costs a window at most, and do
   )
 })
 
+t.test(
+  'T4: that a host of either side is late is no silence, if the client is late for less than the floor',
+  async () => {
+    fc.assert(
+      fc.property(terms, manner, seed, (terms, manner, seed) => {
+        const link = { seed, loss: 0, duplication: 0, delayMs: 0.5, jitterMs: 0, stalls: { everyMs: 10, upToMs: 8 } }
+        const { dataSent, wakes } = alone(terms, manner, link)
+        return wakes === 0 && dataSent === terms.blocks + (terms.oack ? 1 : 0)
+      }),
+      { numRuns: 150 }
+    )
+  }
+)
+
 t.test('a narrow link shared by many is used and shared well', async () => {
   const terms = { blocks: 1401, windowsize: 16, oack: true, initialTimeoutMs: 1000, minTimeoutMs: 10 }
   const party: Party = {

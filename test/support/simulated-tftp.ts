@@ -12,6 +12,8 @@ export interface Link {
   readonly jitterMs: number
   /** What all DATA must pass; undefined: as wide as it needs to be. */
   readonly bottleneck?: { readonly megabits: number; readonly queueBytes: number } | undefined
+  /** Both hosts do something else now and then: on average after so long, for up to so long. */
+  readonly stalls?: { readonly everyMs: number; readonly upToMs: number } | undefined
 }
 
 /** How a receiver answers a block that it does not expect. */
@@ -58,6 +60,7 @@ export function play(parties: readonly Party[], link: Link): readonly Played[] {
 class World {
   now = 0
   readonly link: Link
+  readonly server: Host
   readonly #chance: () => number
   readonly #agenda = new Agenda()
   #wireFreeAt = 0
@@ -65,6 +68,11 @@ class World {
   constructor(link: Link) {
     this.link = link
     this.#chance = random(link.seed)
+    this.server = this.host()
+  }
+
+  host(): Host {
+    return new Host(this.link.stalls, this.#chance)
   }
 
   at(time: number, run: () => void): void {
@@ -107,9 +115,34 @@ class World {
   }
 }
 
+/** A machine with more to do than this. */
+class Host {
+  readonly #stalls: Link['stalls']
+  readonly #chance: () => number
+  #from = 0
+  #to = 0
+
+  constructor(stalls: Link['stalls'], chance: () => number) {
+    this.#stalls = stalls
+    this.#chance = chance
+  }
+
+  /** When it sees to what is there at this time; times never go back. */
+  seesTo(time: number): number {
+    const stalls = this.#stalls
+    if (!stalls) return time
+    while (this.#to <= time) {
+      this.#from = this.#to + -Math.log(1 - this.#chance()) * stalls.everyMs
+      this.#to = this.#from + this.#chance() * stalls.upToMs
+    }
+    return time < this.#from ? time : this.#to
+  }
+}
+
 class Player {
   readonly #party: Party
   readonly #world: World
+  readonly #host: Host
   #step: Step
   #timer = 0
   readonly #counts = { dataSent: 0, dataLost: 0, dataDoubled: 0, acksLost: 0, wakes: 0, sendsOnDuplicateAck: 0 }
@@ -124,6 +157,7 @@ class Player {
   constructor(party: Party, world: World) {
     this.#party = party
     this.#world = world
+    this.#host = world.host()
     this.#expected = party.terms.oack ? 0 : 1
     this.#step = begin(party.terms, world.now)
   }
@@ -138,6 +172,13 @@ class Player {
     return { step: this.#step, received: this.#expected - 1, endedAtMs: over, ...this.#counts }
   }
 
+  #when(host: Host, run: () => void): void {
+    const { now } = this.#world
+    const seenTo = host.seesTo(now)
+    if (seenTo <= now) run()
+    else this.#world.at(seenTo, run)
+  }
+
   #transfer(): Transfer | undefined {
     return this.#step.kind === 'send' || this.#step.kind === 'wait' ? this.#step.next : undefined
   }
@@ -145,7 +186,7 @@ class Player {
   #perform(): void {
     if (this.#step.kind === 'send') {
       for (let block = this.#step.from; block <= this.#step.to; block++) {
-        const copies = this.#world.toClient(() => this.#hear(block))
+        const copies = this.#world.toClient(() => this.#when(this.#host, () => this.#hear(block)))
         this.#counts.dataSent++
         if (copies === 0) this.#counts.dataLost++
         if (copies === 2) this.#counts.dataDoubled++
@@ -162,9 +203,16 @@ class Player {
     const ms = Math.max(1, Math.ceil(transfer.wakeAt - this.#world.now))
     this.#world.at(this.#world.now + ms, () => {
       if (timer !== this.#timer) return
+      const seenTo = this.#world.server.seesTo(this.#world.now)
+      // After what has come in meanwhile.
+      if (seenTo > this.#world.now) this.#world.at(seenTo + 0.01, wake)
+      else wake()
+    })
+    const wake = () => {
+      if (timer !== this.#timer) return
       this.#input((one) => advance(one, { kind: 'wake', at: this.#world.now }))
       if (this.#step.kind === 'send' && this.#step.next.tries > transfer.tries) this.#counts.wakes++
-    })
+    }
   }
 
   #acked(block: number): void {
@@ -210,7 +258,8 @@ class Player {
   #ack(): void {
     this.#sinceAck = 0
     const block = this.#expected - 1
-    if (this.#world.toServer(() => this.#acked(block)) === 0) this.#counts.acksLost++
+    const arrive = () => this.#when(this.#world.server, () => this.#acked(block))
+    if (this.#world.toServer(arrive) === 0) this.#counts.acksLost++
   }
 
   #waitForServer(): void {

@@ -33,12 +33,11 @@ export const abuse: Section = {
   name: 'abuse',
   title: 'Abuse',
   async run(material, scale): Promise<Outcome> {
-    const comparison = await compare({
+    const comparison = await compare(scale, {
       id: 'http-connections',
       title: 'HTTP: an honest client fetches 64 KB ranges, each on a new connection; beside it',
       metrics: METRICS,
       contenders: scenarios(material),
-      rounds: scale.rounds,
       run: (scenario, server) => serveHonest(scenario, server, material, scale)
     })
     return { comparisons: [comparison], aims: aimsOf(comparison) }

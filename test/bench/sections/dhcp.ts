@@ -53,12 +53,11 @@ export const dhcp: Section = {
 
 /** The highest of a ladder of rates that perfdhcp drives with at least 99 % answered, found by halving. */
 async function rates(material: Material, scale: Scale): Promise<Comparison> {
-  return compare({
+  return compare(scale, {
     id: 'rate',
     title: `perfdhcp as a relay: four-message exchanges of ${LARGE_POOL} addresses`,
     metrics: RATE_METRICS,
     contenders: dhcpContenders(material, poolOf(LARGE_POOL), 'none'),
-    rounds: Math.min(scale.rounds, 3),
     run: (_contender, server) => climb(server, scale)
   })
 }
@@ -122,23 +121,21 @@ async function drive(server: RunningServer, rate: number, seconds: number): Prom
 }
 
 async function crowd(material: Material, scale: Scale): Promise<Comparison> {
-  return compare({
+  return compare(scale, {
     id: 'crowd',
     title: `${CROWD} machines switched on at once`,
     metrics: CROWD_METRICS,
     contenders: dhcpContenders(material, poolOf(LARGE_POOL), 'default'),
-    rounds: Math.min(scale.rounds, 3),
     run: (_contender, server) => lease(server, { clients: CROWD })
   })
 }
 
 async function fill(material: Material, scale: Scale): Promise<Comparison> {
-  return compare({
+  return compare(scale, {
     id: 'fill',
     title: `A pool of ${FULL_POOL} addresses, handed out to its end to ${FULL_POOL} machines, 100 at a time`,
     metrics: CROWD_METRICS,
     contenders: dhcpContenders(material, poolOf(FULL_POOL), 'none'),
-    rounds: Math.min(scale.rounds, 2),
     run: (_contender, server) => lease(server, { clients: FULL_POOL, 'at-once': 100 })
   })
 }

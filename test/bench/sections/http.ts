@@ -101,12 +101,11 @@ async function load(server: RunningServer, options: LoadOptions): Promise<Sample
 /** The kernel discards the bytes for the client, or comparing them would be what is measured. */
 async function wholeFiles(material: Material, scale: Scale, clients: number): Promise<Comparison> {
   const file = material.file('file-1g')
-  return compare({
+  return compare(scale, {
     id: `whole-${clients}`,
     title: `1 GB, ${clients === 1 ? '1 client' : `${clients} clients`}, again and again; bytes counted`,
     metrics: THROUGHPUT,
     contenders: contendersOf(material),
-    rounds: scale.rounds,
     run: (contender, server) =>
       load(server, {
         targets: targetsFile(contender.name, [`/${contender.nameOf(file)}`]),
@@ -119,12 +118,11 @@ async function wholeFiles(material: Material, scale: Scale, clients: number): Pr
 /** The same with each byte compared; here the load is what is slow. */
 async function comparedFiles(material: Material, scale: Scale): Promise<Comparison> {
   const file = material.file('file-1g')
-  return compare({
+  return compare(scale, {
     id: 'compared-10',
     title: '1 GB, 10 clients, once each; every byte compared with the original',
     metrics: THROUGHPUT,
     contenders: contendersOf(material),
-    rounds: Math.min(scale.rounds, 2),
     run: (contender, server) =>
       load(server, {
         targets: targetsFile(contender.name, [`/${contender.nameOf(file)}`]),
@@ -137,12 +135,11 @@ async function comparedFiles(material: Material, scale: Scale): Promise<Comparis
 
 async function ranges(material: Material, scale: Scale): Promise<Comparison> {
   const file = material.file('file-1g')
-  return compare({
+  return compare(scale, {
     id: 'ranges',
     title: '64 KB ranges of a 1 GB file, 10 clients; every byte compared with the original',
     metrics: [...REQUESTS, { key: 'throughput', label: 'MB/s', better: 'more', digits: 0 }],
     contenders: contendersOf(material),
-    rounds: scale.rounds,
     run: (contender, server) =>
       load(server, {
         targets: targetsFile(contender.name, [`/${contender.nameOf(file)}`]),
@@ -163,12 +160,11 @@ async function scripts(material: Material, scale: Scale): Promise<Comparison> {
   const daemon = rootcast(material, { address: LOOPBACK, boots: true })
   await keepScript(daemon, material)
   const ours = Array.from({ length: MACHINES }, (_, i) => `/${SCRIPT}?mac=${macOf(i)}&platform=pcbios&arch=i386`)
-  return compare({
+  return compare(scale, {
     id: 'scripts',
     title: `Boot scripts of ${MACHINES} machines, 10 clients; ours rendered for each, nginx's from a file`,
     metrics: REQUESTS,
     contenders: [daemon, nginx(material.plain, LOOPBACK)],
-    rounds: scale.rounds,
     run: (contender, server) =>
       load(server, {
         targets: targetsFile(contender.name, contender.name === US ? ours : [`/${SCRIPT}`]),
@@ -202,7 +198,7 @@ async function foreignClient(material: Material, scale: Scale): Promise<Comparis
     { ...server, name: `${server.name}, seen by this bench`, isForeign: false },
     { ...server, name: `${server.name}, seen by curl`, isForeign: true }
   ])
-  return compare({
+  return compare(scale, {
     id: 'foreign-client',
     title: 'One client, 1 GB: the load generator, comparing bytes, beside a foreign client that writes them to RAM',
     metrics: [
@@ -210,7 +206,6 @@ async function foreignClient(material: Material, scale: Scale): Promise<Comparis
       { key: 'cpuPerGigabyte', label: 'CPU s/GB', better: 'less', digits: 3 }
     ],
     contenders,
-    rounds: Math.min(scale.rounds, 3),
     async run(contender, server) {
       const target = `/${contender.nameOf(file)}`
       if (contender.isForeign) return fetchByCurl(server, target, file)

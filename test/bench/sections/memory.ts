@@ -29,12 +29,11 @@ export const memory: Section = {
   name: 'memory',
   title: 'Memory of the daemon',
   async run(material, scale): Promise<Outcome> {
-    const comparison = await compare({
+    const comparison = await compare(scale, {
       id: 'resident',
       title: 'Resident memory of `rootcast serve`, its default settings',
       metrics: METRICS,
       contenders: scenarios(material),
-      rounds: Math.min(scale.rounds, 3),
       run: (scenario, server) => observe(scenario, server, scale)
     })
     return { comparisons: [comparison], aims: aimsOf(comparison) }

@@ -6,6 +6,8 @@ export interface Scale {
   readonly rounds: number
   /** quick: does it run at all? default: every aim. full: the whole cross product. */
   readonly extent: 'quick' | 'default' | 'full'
+  /** Only comparisons whose id it matches. */
+  readonly only: RegExp | undefined
 }
 
 export interface Outcome {

@@ -97,12 +97,11 @@ interface StormResult {
 
 async function storms(material: Material, scale: Scale, machines: number): Promise<Comparison> {
   const bytes = machines <= COMPARED_UP_TO ? 'every byte compared' : 'bytes counted'
-  return compare({
+  return compare(scale, {
     id: `machines-${machines}`,
     title: `${machines === 1 ? '1 machine' : `${machines} machines`}: loader, kernel, initrd and a 300 MB root each; ${bytes}`,
     metrics: METRICS,
     contenders: contendersOf(material),
-    rounds: Math.min(scale.rounds, machines >= 200 ? 2 : 3),
     run: (contender, server) => strike(material, contender, server, machines)
   })
 }

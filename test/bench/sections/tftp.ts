@@ -116,12 +116,11 @@ async function throughput(material: Material, scale: Scale, terms: Terms): Promi
   const { clients, blksize, windowsize } = terms
   const file = material.file('file-200m')
   const seconds = scale.extent === 'full' ? 5 : 1.5
-  return compare({
+  return compare(scale, {
     id: `${clients}-clients-blksize-${blksize}-${windowName(windowsize)}`,
     title: `${people(clients)}, blksize ${blksize}, ${windowTitle(windowsize)}`,
     metrics: THROUGHPUT,
     contenders: tftpContenders(material, LOOPBACK),
-    rounds: scale.rounds,
     run: (contender, server) => load(contender, server, file, { ...terms, seconds })
   })
 }
@@ -129,15 +128,14 @@ async function throughput(material: Material, scale: Scale, terms: Terms): Promi
 async function underLoss(material: Material, scale: Scale, loss: number, windowsize: number): Promise<Comparison> {
   const file = material.file('file-2m')
   const all = tftpContenders(material, LOOPBACK)
-  return compare({
+  return compare(scale, {
     id: `loss-${loss * 100}-${windowName(windowsize)}`,
     title: `${loss * 100} % loss each way, ${LOSS_CLIENTS} clients, 2 MB each, ${windowTitle(windowsize)}`,
     metrics: UNDER_LOSS,
     contenders: windowsize === 1 ? all : all.filter(({ hasWindows }) => hasWindows),
-    rounds: Math.min(scale.rounds, scale.extent === 'full' ? 5 : 2),
     async run(contender, server) {
       using _loss = losing(loss)
-      const terms = { clients: LOSS_CLIENTS, blksize: 1428, windowsize, 'at-most': scale.extent === 'full' ? 40 : 8 }
+      const terms = { clients: LOSS_CLIENTS, blksize: 1428, windowsize, 'at-most': scale.extent === 'full' ? 40 : 6 }
       return await load(contender, server, file, terms)
     }
   })
@@ -146,12 +144,11 @@ async function underLoss(material: Material, scale: Scale, loss: number, windows
 /** Over the cable, from addresses of another namespace. */
 async function onLink(material: Material, scale: Scale): Promise<Comparison> {
   const file = material.file(scale.extent === 'quick' ? 'file-2m' : 'file-10m')
-  return compare({
+  return compare(scale, {
     id: 'narrow-link',
     title: `${LINK_MEGABITS} Mbit/s shared by ${LINK_CLIENTS} clients, ${Math.round(file.sizeBytes / 1e6)} MB each, blksize 1428, windowsize 16`,
     metrics: ON_LINK,
     contenders: tftpContenders(material, SERVER),
-    rounds: Math.min(scale.rounds, 2),
     async run(contender, server) {
       using _link = throttled(LINK_MEGABITS)
       const terms = { clients: LINK_CLIENTS, blksize: 1428, windowsize: 16, 'at-most': 60 }
@@ -204,7 +201,7 @@ async function foreignClient(material: Material, scale: Scale): Promise<Comparis
     { ...server, name: `${server.name}, seen by this bench`, isForeign: false },
     { ...server, name: `${server.name}, seen by atftp`, isForeign: true }
   ])
-  return compare({
+  return compare(scale, {
     id: 'foreign-client',
     title: 'One client, windowsize 64: the load generator beside a foreign client',
     metrics: [
@@ -212,7 +209,6 @@ async function foreignClient(material: Material, scale: Scale): Promise<Comparis
       { key: 'cpuPerGigabyte', label: 'CPU s/GB', better: 'less', digits: 2 }
     ],
     contenders,
-    rounds: Math.min(scale.rounds, 3),
     async run(contender, server) {
       if (!contender.isForeign) return load(contender, server, file, { clients: 1, blksize: 1428, windowsize: 64 })
       return fetchByAtftp(contender, server, file)
