@@ -19,7 +19,6 @@ import { newDuid } from './dhcp6/duid.ts'
 import { type Dhcp6Server, startDhcp6Server } from './dhcp6/socket.ts'
 import { DiskWatch, type WatchedDirectory } from './disk-watch.ts'
 import { EventLog } from './event-log.ts'
-import { buildAdminApp } from './http/admin-app.ts'
 import { BootFace } from './http/boot-face.ts'
 import { newHttpCounters } from './http/counters.ts'
 import { ImageStore } from './image/store.ts'
@@ -201,7 +200,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const disks = new DiskWatch({ directories: watchedDirectories(config), clock, log })
   ending('disk watch', () => disks.close())
 
-  // What speaks to administrators.
+  // What speaks to administrators. It takes as long to load as all the rest, and machines are waiting.
+  const { buildAdminApp } = await import('./http/admin-app.ts')
   const measured = {
     boots,
     http: httpCounters,

@@ -366,7 +366,8 @@ export class SubnetLeases {
 
 /** The clock may have gone back while we were away: nobody was promised more than was left at the promise. */
 function notLonger(lease: Lease, now: number): Lease {
-  return { ...lease, expiresAt: Math.min(lease.expiresAt, now + Math.max(0, lease.expiresAt - lease.updatedAt)) }
+  const longest = now + Math.max(0, lease.expiresAt - lease.updatedAt)
+  return lease.expiresAt <= longest ? lease : { ...lease, expiresAt: longest }
 }
 
 /** FNV-1a over the characters, 32 bits. */
