@@ -23,6 +23,7 @@ import { BootFace } from './http/boot-face.ts'
 import { newHttpCounters } from './http/counters.ts'
 import { ImageStore } from './image/store.ts'
 import { lockDirectory } from './instance-lock.ts'
+import { LeaseLog } from './lease-log.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
@@ -30,6 +31,7 @@ import { type Address, parseAddress } from './net/address.ts'
 import { takeHandedSockets } from './net/handed-sockets.ts'
 import { watchInterfaces } from './net/interface-watch.ts'
 import { ipv4Beside } from './net/interfaces.ts'
+import { type Mac } from './net/mac.ts'
 import { loadRouterAdvertiser } from './net/router-advertisement.ts'
 import { closed, plainUdp, type UdpEngine } from './net/udp.ts'
 import { loadNativeUdp } from './net/udp-native.ts'
@@ -121,7 +123,9 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     }
   })
   ending('boots', () => boots.close())
-  const events = new EventLog({ log, clock })
+  const hostOf = (mac: Mac) => inventory.host(mac)?.name
+  const events = new EventLog({ log, clock, hostOf })
+  const leaseLog = new LeaseLog({ log, clock, hostOf })
   boots.subscribe((event, boot) => events.boot(event, boot))
   await boots.start()
   for (const lease of await leases.load()) if (lease.state === 'bound') boots.learn(lease.mac, lease.address)
@@ -171,6 +175,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const onEvent = (event: DhcpEvent) => {
     metrics.dhcp.event(event)
     events.dhcp(event)
+    leaseLog.dhcp(event)
     boots.dhcpEvent(event)
   }
   const dhcp = await startDhcp(config.dhcp, {
@@ -222,7 +227,14 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     clock,
     inventory,
     journal,
-    leases: { list: () => leases.load(), remove: (address) => removeLease(address, leases, dhcp) },
+    leases: {
+      list: () => leases.load(),
+      remove: async (address) => {
+        const isRemoved = await removeLease(address, leases, dhcp)
+        if (isRemoved) leaseLog.revoked(address, boots.macOf(address))
+        return isRemoved
+      }
+    },
     limits: {
       uploadBytes: config.http.admin.uploadMegabytes * 1_000_000,
       uploadMs: config.http.admin.uploadMinutes * 60_000

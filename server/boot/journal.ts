@@ -1,6 +1,7 @@
 // What the journal of boots hears from the protocols, and what it asks of the database.
 import { type Address } from '../net/address.ts'
 import { type Mac } from '../net/mac.ts'
+import { type LeaseChange } from './lease-change.ts'
 import { type Arch, type Boot, type BootEvent, type Stage } from './model.ts'
 
 /** What DHCP tells of one packet, for the boot's timeline. */
@@ -14,6 +15,8 @@ export interface DhcpEvent {
   readonly uuid: string | undefined
   /** One line in plain words. */
   readonly detail: string
+  /** What became of a lease; it is on disk. */
+  readonly lease?: LeaseChange | undefined
 }
 
 export interface BootFilter {

@@ -1,6 +1,7 @@
 // One request, one outcome: the DHCP server's decisions (RFC 2131 §4.3). Pure: the socket saves the lease, then sends.
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
+import { grantTo, type LeaseChange } from '../boot/lease-change.ts'
 import { type Client } from '../boot/model.ts'
 import { contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
@@ -158,7 +159,7 @@ export class DhcpHandler {
         event: eventOf(request, 'pool-empty', undefined, `no address of ${formatSubnet(subnet.subnet)} is free`)
       }
     }
-    return this.#grant(request, 'offer', address, undefined)
+    return this.#grant(request, 'offer', address)
   }
 
   /** SELECTING names us in option 54, INIT-REBOOT an address in option 50, RENEWING and REBINDING have one already. */
@@ -171,9 +172,10 @@ export class DhcpHandler {
     const address = packet.ciaddr || facts.requestedAddress
     if (!address) return SILENCE
     if (!contains(subnet.subnet, address)) return nak(request, address, 'that address is not of this network')
+    const before = subnet.leases.latestLease(address, now)
     const lease = subnet.leases.bind(who, address, now)
     if (!lease) return nak(request, address, 'that address is not yours')
-    return this.#grant(request, 'ack', address, lease)
+    return this.#grant(request, 'ack', address, lease, grantTo(who.identity, before, lease.expiresAt))
   }
 
   #inform(request: InSubnet): Outcome {
@@ -186,7 +188,7 @@ export class DhcpHandler {
     return { lease: undefined, ...sent(request, 'ack', address, reply, to, 'parameters') }
   }
 
-  #grant(request: InSubnet, kind: 'offer' | 'ack', address: Ipv4, lease: Lease | undefined): Outcome {
+  #grant(request: InSubnet, kind: 'offer' | 'ack', address: Ipv4, lease?: Lease, change?: LeaseChange): Outcome {
     const { packet, facts, arrival, subnet, who } = request
     const reply = replyPacket({
       ...request,
@@ -199,7 +201,7 @@ export class DhcpHandler {
     })
     const to = destinationOf(packet, facts, kind, arrival.source)
     const detail = kind === 'offer' ? 'offered' : `leased for ${subnet.leaseSeconds} s`
-    return { lease, ...sent(request, kind, address, reply, to, `${formatIpv4(address)} ${detail}`) }
+    return { lease, ...sent(request, kind, address, reply, to, `${formatIpv4(address)} ${detail}`, change) }
   }
 
   /** Beside another server: only boot options, and only to machines that boot. */
@@ -298,7 +300,11 @@ function decline(request: InSubnet): Outcome {
   return {
     lease,
     reply: undefined,
-    event: eventOf(request, 'decline', address, `${formatIpv4(address)} is in use by somebody else`)
+    event: eventOf(request, 'decline', address, `${formatIpv4(address)} is in use by somebody else`, {
+      what: 'declined',
+      until: lease.expiresAt,
+      formerMac: undefined
+    })
   }
 }
 
@@ -307,7 +313,8 @@ function release(request: InSubnet): Outcome {
   if (!packet.ciaddr || (facts.serverId !== undefined && !isOurs(facts.serverId, request))) return SILENCE
   const lease = subnet.leases.release(who, packet.ciaddr, now)
   if (!lease) return SILENCE
-  return { lease, reply: undefined, event: eventOf(request, 'release', packet.ciaddr, 'given back') }
+  const change = { what: 'released', until: now, formerMac: undefined } as const
+  return { lease, reply: undefined, event: eventOf(request, 'release', packet.ciaddr, 'given back', change) }
 }
 
 function nak(request: InSubnet, address: Ipv4, why: string): Outcome {
@@ -323,14 +330,22 @@ function sent(
   address: Ipv4 | undefined,
   reply: DhcpPacket,
   to: Endpoint,
-  detail: string
+  detail: string,
+  change?: LeaseChange
 ): Pick<Outcome, 'reply' | 'event'> {
   const { bytes, leftOut } = encodeReply(reply, request.facts)
   const cut = leftOut.length > 0 ? `, no room for options ${leftOut.join(', ')}` : ''
-  return { reply: { bytes, to, from: request.serverId }, event: eventOf(request, kind, address, `${detail}${cut}`) }
+  const event = eventOf(request, kind, address, `${detail}${cut}`, change)
+  return { reply: { bytes, to, from: request.serverId }, event }
 }
 
-function eventOf({ facts }: Request, kind: DhcpEvent['kind'], address: Ipv4 | undefined, detail: string): DhcpEvent {
+function eventOf(
+  { facts }: Request,
+  kind: DhcpEvent['kind'],
+  address: Ipv4 | undefined,
+  detail: string,
+  lease?: LeaseChange
+): DhcpEvent {
   const { mac, stage, arch, uuid } = facts
-  return { kind, mac, address, stage, arch, uuid, detail }
+  return { kind, mac, address, stage, arch, uuid, detail, lease }
 }

@@ -1,5 +1,6 @@
 // The lease machine: who holds which address until when. Pure: `now` comes in, leases to save go out, nothing waits.
 // Every call costs O(1), averaged: no packet walks a pool, however full it is or whoever is asking.
+import { type LatestLease } from '../boot/lease-change.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { type Mac } from '../net/mac.ts'
 import { AddressSpace } from './address-space.ts'
@@ -60,6 +61,8 @@ interface Holding extends Queued<Holding> {
   until: number
   /** What its client was promised, while `bound`. */
   expiresAt: number
+  /** Who had the latest lease, whoever was offered the address since. */
+  leasedTo: Mac | undefined
   /** It was offered to others before, whose offers were not over: the first to ask for it gets it. */
   contested: boolean
 }
@@ -102,7 +105,7 @@ export class SubnetLeases {
       const over = lease.state === 'released' || lease.expiresAt <= now
       holding.state = over ? 'free' : lease.state === 'declined' ? 'declined' : 'bound'
       holding.until = holding.expiresAt = lease.expiresAt
-      if (lease.state !== 'declined') holding.identity = lease.mac
+      if (lease.state !== 'declined') holding.identity = holding.leasedTo = lease.mac
       const queue = over ? this.#free : this.#restored
       queue.push(holding)
     }
@@ -135,6 +138,13 @@ export class SubnetLeases {
     return this.#space.inSubnet(address)
   }
 
+  latestLease(address: Ipv4, now: number): LatestLease | undefined {
+    const holding = this.#holdings.get(address)
+    if (holding?.leasedTo === undefined) return undefined
+    const isRunning = holding.state === 'bound' && holding.identity === holding.leasedTo && now < holding.expiresAt
+    return { identity: holding.leasedTo, isOver: !isRunning }
+  }
+
   /** An address held for this client for a while; undefined when there is none. */
   offer(who: Claimant, wanted: Ipv4 | undefined, now: number): Ipv4 | undefined {
     this.#expire(now)
@@ -157,6 +167,7 @@ export class SubnetLeases {
     const holding = this.#hold(address)
     this.#claim(holding, who.identity)
     holding.state = 'bound'
+    holding.leasedTo = who.identity
     holding.contested = false
     const leaseMs = who.leaseSeconds === undefined ? this.#leaseMs : who.leaseSeconds * 1000
     holding.until = holding.expiresAt = now + leaseMs
@@ -302,6 +313,7 @@ export class SubnetLeases {
       state: 'free',
       until: 0,
       expiresAt: 0,
+      leasedTo: undefined,
       contested: false,
       queue: undefined,
       before: undefined,

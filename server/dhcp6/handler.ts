@@ -1,6 +1,7 @@
 // One message, one outcome: the DHCPv6 server's decisions (RFC 8415 §18.3). Pure: the socket saves the leases, then sends.
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
+import { grantTo, type LeaseChange } from '../boot/lease-change.ts'
 import { contains6, type Ipv6 } from '../net/ipv6.ts'
 import { type Mac } from '../net/mac.ts'
 import { bootOptions } from './boot-options.ts'
@@ -186,8 +187,10 @@ export class Dhcp6Handler {
     ]
     const reply = this.#reply(request, MESSAGE.reply, options)
     if (address === undefined) return { leases: [], reply, event: eventOf(request, 'dropped', undefined, NO_ADDRESS) }
+    const before = subnet.leases.latestLease(address, now)
     const lease = subnet.leases.bind(identity, hex(clientId), address, now)
-    const event = eventOf(request, 'ack', address, `${address} leased for ${subnet.leaseSeconds} s`)
+    const change = grantTo(identity, before, lease.expiresAt)
+    const event = eventOf(request, 'ack', address, `${address} leased for ${subnet.leaseSeconds} s`, change)
     return { leases: [lease], reply, event }
   }
 
@@ -214,10 +217,11 @@ export class Dhcp6Handler {
     const reply = this.#reply(request, MESSAGE.reply, [...unknown, status(STATUS.success, 'done')])
     const [first] = leases
     if (!first) return { leases, reply, event: undefined }
+    const change = { what: state, until: first.expiresAt, formerMac: undefined }
     const event =
       state === 'released'
-        ? eventOf(request, 'release', first.address, 'given back')
-        : eventOf(request, 'decline', first.address, `${first.address} is in use by somebody else`)
+        ? eventOf(request, 'release', first.address, 'given back', change)
+        : eventOf(request, 'decline', first.address, `${first.address} is in use by somebody else`, change)
     return { leases, reply, event }
   }
 
@@ -299,7 +303,13 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
 }
 
-function eventOf({ facts }: Request, kind: DhcpEvent['kind'], address: Ipv6 | undefined, detail: string): DhcpEvent {
+function eventOf(
+  { facts }: Request,
+  kind: DhcpEvent['kind'],
+  address: Ipv6 | undefined,
+  detail: string,
+  lease?: LeaseChange
+): DhcpEvent {
   const { mac, stage, arch, uuid } = facts
-  return { kind, mac, address, stage, arch, uuid, detail }
+  return { kind, mac, address, stage, arch, uuid, detail, lease }
 }

@@ -1,6 +1,7 @@
 // Who has which address of one subnet. A machine's address is a hash of what it is known by, so offering one takes no
 // memory and losing the store changes nobody's; what was promised is kept so that nobody else is promised the same.
 import { hash } from 'node:crypto'
+import { type LatestLease } from '../boot/lease-change.ts'
 import { contains6, type Ipv6, ipv6Bytes, ipv6FromBytes } from '../net/ipv6.ts'
 import { type Mac } from '../net/mac.ts'
 import { type Dhcp6Subnet } from './settings.ts'
@@ -49,6 +50,11 @@ export class SubnetLeases6 {
   restore(leases: readonly Lease6[]): void {
     for (const lease of leases)
       if (contains6(this.#subnet.subnet, lease.address)) this.#leases.set(lease.address, lease)
+  }
+
+  latestLease(address: Ipv6, now: number): LatestLease | undefined {
+    const lease = this.#leases.get(address)
+    return lease && { identity: lease.identity, isOver: lease.state !== 'bound' || now >= lease.expiresAt }
   }
 
   /** The address that this machine has or would get; undefined when there is none. Promises nothing. */

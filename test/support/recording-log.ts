@@ -3,13 +3,13 @@ import { Writable } from 'node:stream'
 import { createLog, type Log } from '../../server/log.ts'
 
 export interface LogLine {
-  /** As pino counts: 30 is info, 40 warn, 50 error. */
+  /** As pino counts: 20 is debug, 30 info, 40 warn, 50 error. */
   readonly level: number
   readonly msg: string
   readonly [field: string]: unknown
 }
 
-export function recordingLog(): { readonly log: Log; readonly lines: readonly LogLine[] } {
+export function recordingLog(level = 'info'): { readonly log: Log; readonly lines: readonly LogLine[] } {
   const lines: LogLine[] = []
   const destination = new Writable({
     write(chunk, _encoding, done) {
@@ -17,5 +17,5 @@ export function recordingLog(): { readonly log: Log; readonly lines: readonly Lo
       done()
     }
   })
-  return { log: createLog({ level: 'info', destination }), lines }
+  return { log: createLog({ level, destination }), lines }
 }

@@ -5,13 +5,15 @@ import { type Boot, type BootEvent } from '../../server/boot/model.ts'
 import { EventLog } from '../../server/event-log.ts'
 import { createLog } from '../../server/log.ts'
 import { FakeClock } from '../fakes/clock.ts'
+import { addr } from '../support/dhcp-packets.ts'
+import { recordingLog } from '../support/recording-log.ts'
 
 const MAC = '52:54:00:12:34:56'
 
 function world() {
   const clock = new FakeClock()
   const destination = new PassThrough()
-  const events = new EventLog({ log: createLog({ level: 'info', destination }), clock })
+  const events = new EventLog({ log: createLog({ level: 'info', destination }), clock, hostOf: () => 'pc-07' })
   const lines = (): string[] =>
     String(destination.read() ?? '')
       .split('\n')
@@ -61,6 +63,19 @@ t.test('who is refused an address, or finds it taken, is named once', async (t) 
     'DHCP: refused 10.0.0.5: that address is not yours',
     'DHCP: 10.0.0.6 is in use by somebody else',
     'DHCP: requests are dropped: too many ACKs are waiting'
+  ])
+})
+
+t.test('a refusal names the machine and the address, and when a declined one may be given away again', async (t) => {
+  const clock = new FakeClock()
+  const { log, lines } = recordingLog()
+  const events = new EventLog({ log, clock, hostOf: () => 'pc-07' })
+  const address = addr('10.0.0.5')
+  events.dhcp({ ...dhcp('nak', '10.0.0.5: no'), address })
+  events.dhcp({ ...dhcp('decline', 'in use'), address, lease: { what: 'declined', until: 0, formerMac: undefined } })
+  t.match(lines, [
+    { host: 'pc-07', mac: MAC, address: '10.0.0.5' },
+    { host: 'pc-07', mac: MAC, address: '10.0.0.5', until: '1970-01-01T00:00:00.000Z' }
   ])
 })
 

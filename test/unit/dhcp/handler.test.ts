@@ -63,6 +63,7 @@ function given(outcome: Outcome): Ipv4 {
 
 const named = (address: Ipv4): Uint8Array => quad(formatIpv4(address))
 const OURS = [54, quad('192.168.77.1')] as const
+const ONE_ADDRESS = { from: addr('192.168.77.100'), to: addr('192.168.77.100') }
 
 /** A server that has leased one address to MAC. */
 function leased(setting: Setting = {}): { handler: DhcpHandler; address: Ipv4 } {
@@ -88,8 +89,25 @@ t.test('DISCOVER, OFFER, REQUEST, ACK: the lease is there to be saved with the A
     stage: 'system',
     arch: 'unknown',
     uuid: undefined,
-    detail: `${text} leased for 3600 s`
+    detail: `${text} leased for 3600 s`,
+    lease: { what: 'assigned', until: NOW + 10 + 3_600_000, formerMac: undefined }
   })
+})
+
+t.test('what becomes of a lease is told: given, kept, given back, given to another machine', async (t) => {
+  const handler = server({ config: { subnets: [roomOf({ pools: [ONE_ADDRESS] })] } })
+  const address = ONE_ADDRESS.from
+  const asking = (mac: string) => message('request', [[50, named(address)]], { chaddr: mac })
+  const change = (outcome: Outcome) => outcome.event?.lease
+  t.match(change(handler.handle(asking(MAC), BROADCAST, NOW)), { what: 'assigned', until: NOW + 3_600_000 })
+  t.match(change(handler.handle(asking(MAC), BROADCAST, NOW + 5)), { what: 'renewed', until: NOW + 5 + 3_600_000 })
+  const release = message('release', [OURS], { ciaddr: address })
+  t.match(change(handler.handle(release, from(formatIpv4(address)), NOW + 6)), { what: 'released', until: NOW + 6 })
+  const other = '52:54:00:99:99:99'
+  handler.handle(message('discover', [], { chaddr: other }), BROADCAST, NOW + 7)
+  t.match(change(handler.handle(asking(other), BROADCAST, NOW + 8)), { what: 'assigned', formerMac: MAC })
+  const decline = message('decline', [OURS, [50, named(address)]], { chaddr: other })
+  t.match(change(handler.handle(decline, BROADCAST, NOW + 9)), { what: 'declined', until: NOW + 9 + 600_000 })
 })
 
 t.test('P9: the OFFER to a Raspberry Pi, as it stands in the bytes', async (t) => {

@@ -118,6 +118,24 @@ t.test('a new offer never shortens a lease, and a lease that ends meanwhile is k
   t.equal(leases.offer(B, undefined, late + OFFER_MS), ONLY)
 })
 
+t.test('who had the latest lease of an address is known, whoever was offered it since', async (t) => {
+  const leases = machine(tiny)
+  t.equal(leases.latestLease(ONLY, NOW), undefined)
+  offered(leases, A)
+  t.equal(leases.latestLease(ONLY, NOW), undefined, 'an offer is no lease')
+  const lease = leases.bind(A, ONLY, NOW)
+  t.same(leases.latestLease(ONLY, NOW + LEASE_MS - 1), { identity: A.identity, isOver: false })
+  offered(leases, A, NOW + 1)
+  t.same(leases.latestLease(ONLY, NOW + 1), { identity: A.identity, isOver: false }, 'asking again ends none')
+  const over = { identity: A.identity, isOver: true }
+  t.same(leases.latestLease(ONLY, NOW + LEASE_MS), over)
+  offered(leases, B, NOW + LEASE_MS)
+  t.same(leases.latestLease(ONLY, NOW + LEASE_MS), over)
+  const again = machine(tiny)
+  again.restore(lease ? [lease] : [], NOW)
+  t.same(again.latestLease(ONLY, NOW), { identity: A.identity, isOver: false }, 'after a restart')
+})
+
 t.test('what a machine had is kept for it while others can be served otherwise', async (t) => {
   const leases = machine()
   const address = offered(leases, A)

@@ -50,7 +50,7 @@ t.test('SOLICIT, ADVERTISE, REQUEST, REPLY: an address, a lease to save and a bo
   const address = addressOf(ack.reply)
   t.equal(address, addressOf(offer.reply))
   t.equal(replyOf(ack.reply).type, MESSAGE.reply)
-  t.match(ack.event, { kind: 'ack', address, detail: `${address} leased for 3600 s` })
+  t.match(ack.event, { kind: 'ack', address, detail: `${address} leased for 3600 s`, lease: { what: 'assigned' } })
   t.match(ack.leases, [{ address, identity: MAC, state: 'bound', expiresAt: NOW + 3_600_000 }])
   t.same(boot.asked.at(-1), {
     client: { mac: MAC, address, arch: 'x64-uefi', stage: 'firmware', uuid: undefined },

@@ -46,6 +46,18 @@ t.test('only its holder ends a lease, and once', async (t) => {
   t.equal(leases.addressFor(MAC, OTHERS, 3), address)
 })
 
+t.test('who had the latest lease of an address is known', async (t) => {
+  const leases = new SubnetLeases6(SUBNET)
+  const address = leases.addressFor(MAC, OTHERS, 0) ?? ''
+  t.equal(leases.latestLease(address, 0), undefined)
+  leases.bind(MAC, '', address, 0)
+  t.same(leases.latestLease(address, 99_999), { identity: MAC, isOver: false })
+  t.same(leases.latestLease(address, 100_000), { identity: MAC, isOver: true })
+  leases.bind(MAC, '', address, 0)
+  leases.end(MAC, address, 'released', 5)
+  t.same(leases.latestLease(address, 6), { identity: MAC, isOver: true })
+})
+
 t.test('restoring takes what is of this subnet', async (t) => {
   const leases = new SubnetLeases6(SUBNET, 1)
   const row = { identity: SECOND, duid: '', state: 'bound', expiresAt: 1000, updatedAt: 0 } as const
