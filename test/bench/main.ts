@@ -15,6 +15,7 @@ import { table, writePage } from './report/page.ts'
 import { keepResult, readResults, type SectionResult } from './report/results.ts'
 import { abuse } from './sections/abuse.ts'
 import { dhcp } from './sections/dhcp.ts'
+import { faults } from './sections/faults.ts'
 import { fuzz } from './sections/fuzz.ts'
 import { http } from './sections/http.ts'
 import { memory } from './sections/memory.ts'
@@ -22,7 +23,7 @@ import { type Scale, type Section } from './sections/section.ts'
 import { storm } from './sections/storm.ts'
 import { tftp } from './sections/tftp.ts'
 
-const SECTIONS: readonly Section[] = [memory, tftp, dhcp, http, storm, abuse, fuzz]
+const SECTIONS: readonly Section[] = [memory, tftp, dhcp, http, storm, abuse, faults, fuzz]
 const ROUNDS = 5
 
 const HELP = `Usage: npm run bench -- [section…] [options]

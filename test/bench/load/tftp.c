@@ -1,4 +1,4 @@
-// Many TFTP clients at once. Either each fetches the file once (--seconds 0), or all fetch it again and again for a while.
+// Many TFTP clients at once. Each fetches the file --times times, or all of them again and again for --seconds.
 #include "tftp-client.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 static struct tftp_client *clients;
 static double *ended_at;
+static int *left; // fetches of each client that have not ended
 static int count, running, finished, failed;
 static int is_for_a_while;
 static const char *first_failure = "";
@@ -20,7 +21,8 @@ static void on_end(struct tftp_client *client, const char *failure)
 		finished++;
 	}
 	ended_at[client - clients] = now_s();
-	if (is_for_a_while && !failure) tftp_start(client);
+	left[client - clients]--;
+	if (!failure && (is_for_a_while || left[client - clients] > 0)) tftp_start(client);
 	else running--;
 }
 
@@ -51,11 +53,14 @@ int main(int argc, char **argv)
 	count = running = (int)number(argc, argv, "clients", 1);
 	clients = calloc((size_t)count, sizeof *clients);
 	ended_at = calloc((size_t)count, sizeof *ended_at);
+	left = calloc((size_t)count, sizeof *left);
+	int times = (int)number(argc, argv, "times", 1);
 
 	double began = now_s();
 	for (int i = 0; i < count; i++) {
 		clients[i].terms = &terms;
 		clients[i].on_end = on_end;
+		left[i] = times;
 		tftp_start(&clients[i]);
 	}
 	loop_run(began + (is_for_a_while ? seconds : at_most), on_tick, is_over);
