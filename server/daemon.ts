@@ -221,7 +221,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     channels,
     checkDatabase: async () => {
       await sql`select 1`.execute(database)
-      if (dhcp && !dhcp.savesLeases) throw new Error('leases cannot be saved, so DHCP gives no addresses')
+      if (dhcp && !dhcp.savesLeases) throw new Error('leases cannot be saved, so DHCP gives no new ones')
     },
     unwritable: () => disks.unwritable.keys(),
     clock,
@@ -309,7 +309,7 @@ function watchedDirectories({ stateDir, images }: Config): readonly WatchedDirec
     {
       setting: 'stateDir',
       path: stateDir,
-      consequence: 'machines boot, but no lease is given and nothing can be changed'
+      consequence: 'machines boot, but no new lease is given and nothing can be changed'
     },
     { setting: 'images.store', path: images.store, consequence: 'machines boot, but no version can be published' }
   ]

@@ -16,6 +16,9 @@ import { encodeReply, nakPacket, networkFacts, replyPacket } from './reply.ts'
 import { type DhcpConfig, type DhcpSubnet, type Reservations } from './settings.ts'
 import { chooseSubnet, type Link, serverAddress } from './subnets.ts'
 
+/** Whoever has less than that left of a lease is better off with no answer than with that one. */
+const SHORTEST_LEASE_SECONDS = 60
+
 /** How a packet came to us. */
 export interface Arrival {
   readonly link: Link
@@ -104,6 +107,11 @@ export class DhcpHandler {
     for (const { leases } of this.#subnets) leases.shift(ms)
   }
 
+  /** The lease of an outcome is on disk now. */
+  saved(lease: Lease): void {
+    for (const { leases } of this.#subnets) if (leases.inSubnet(lease.address)) leases.saved(lease)
+  }
+
   /** A host with a name, or a machine that holds a lease or an offer. */
   knows(identity: Mac): boolean {
     return (
@@ -118,19 +126,39 @@ export class DhcpHandler {
 
   /** Throws MalformedPacket when an option that decides something is malformed. @param now ms since 1970 */
   handle(packet: DhcpPacket, arrival: Arrival, now: number): Outcome {
-    if (this.#config.mode === 'off' || packet.op !== 'request') return SILENCE
-    const facts = factsOf(packet)
-    if (facts.identity === undefined || facts.messageType === undefined) return SILENCE
-    const served = chooseSubnet(this.#subnets, packet, facts, arrival.link)
-    const subnet = served && subnetFor(served, this.#boot.dhcpOptions(facts.mac))
-    const serverId = facts.serverIdOverride ?? serverAddress(subnet, arrival.link)
-    if (serverId === undefined) return SILENCE
-    const { identity, clientId, hostname } = facts
-    const who = { identity, clientId, hostname, leaseSeconds: subnet?.leaseSeconds }
-    const request = { packet, facts, who, arrival, subnet, serverId, now }
+    const request = this.#requestOf(packet, arrival, now)
+    if (request === undefined) return SILENCE
     if (arrival.port === 4011) return this.#bootServer(request)
     if (this.#config.mode === 'proxy') return this.#proxy(request)
     return isInSubnet(request) ? this.#authoritative(request) : SILENCE
+  }
+
+  /**
+   * The lease that `handle` gave to this packet could not be saved. What is on disk still stands: a machine that has a
+   * lease there is told what is left of it, and nobody else is answered.
+   */
+  unsaved(packet: DhcpPacket, arrival: Arrival, now: number): Outcome {
+    const request = this.#requestOf(packet, arrival, now)
+    if (request?.facts.messageType !== MESSAGE_TYPE.request || !isInSubnet(request)) return SILENCE
+    const { subnet, who, facts } = request
+    const address = packet.ciaddr || facts.requestedAddress || 0
+    const left = Math.floor(subnet.leases.promisedMs(who.identity, address, now) / 1000)
+    if (left < SHORTEST_LEASE_SECONDS) return SILENCE
+    const leaseSeconds = Math.min(left, subnet.leaseSeconds)
+    return this.#grant({ ...request, subnet: { ...subnet, leaseSeconds } }, 'ack', address)
+  }
+
+  #requestOf(packet: DhcpPacket, arrival: Arrival, now: number): Request | undefined {
+    if (this.#config.mode === 'off' || packet.op !== 'request') return undefined
+    const facts = factsOf(packet)
+    if (facts.identity === undefined || facts.messageType === undefined) return undefined
+    const served = chooseSubnet(this.#subnets, packet, facts, arrival.link)
+    const subnet = served && subnetFor(served, this.#boot.dhcpOptions(facts.mac))
+    const serverId = facts.serverIdOverride ?? serverAddress(subnet, arrival.link)
+    if (serverId === undefined) return undefined
+    const { identity, clientId, hostname } = facts
+    const who = { identity, clientId, hostname, leaseSeconds: subnet?.leaseSeconds }
+    return { packet, facts, who, arrival, subnet, serverId, now }
   }
 
   #authoritative(request: InSubnet): Outcome {

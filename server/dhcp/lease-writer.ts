@@ -6,7 +6,7 @@ export interface LeaseWriterOptions {
   readonly store: LeaseStore
   readonly clock: Clock
   /** The batch could not be saved, and nothing that waited for it happened. */
-  onFailure(error: unknown, leases: readonly Lease[]): void
+  onFailure(error: unknown): void
   /** After failures, one was saved. */
   onRecovery(): void
 }
@@ -79,7 +79,7 @@ export class LeaseWriter {
         this.#next()
       },
       (error: unknown) => {
-        this.#options.onFailure(error, leases)
+        this.#options.onFailure(error)
         this.#isFailing = true
         for (const { done } of batch) done(false)
         this.#next()

@@ -61,8 +61,10 @@ interface Holding extends Queued<Holding> {
   until: number
   /** What its client was promised, while `bound`. */
   expiresAt: number
-  /** Who had the latest lease, whoever was offered the address since. */
-  leasedTo: Mac | undefined
+  /** Who has, or had, the latest lease that is on disk, whoever was offered the address since. */
+  savedFor: Mac | undefined
+  /** Until when that was promised; 0: to nobody any more. */
+  savedUntil: number
   /** It was offered to others before, whose offers were not over: the first to ask for it gets it. */
   contested: boolean
 }
@@ -105,7 +107,8 @@ export class SubnetLeases {
       const over = lease.state === 'released' || lease.expiresAt <= now
       holding.state = over ? 'free' : lease.state === 'declined' ? 'declined' : 'bound'
       holding.until = holding.expiresAt = lease.expiresAt
-      if (lease.state !== 'declined') holding.identity = holding.leasedTo = lease.mac
+      if (lease.state !== 'declined') holding.identity = lease.mac
+      this.saved(lease)
       const queue = over ? this.#free : this.#restored
       queue.push(holding)
     }
@@ -120,6 +123,7 @@ export class SubnetLeases {
     for (const holding of this.#holdings.values()) {
       holding.until += ms
       holding.expiresAt += ms
+      holding.savedUntil += ms
     }
   }
 
@@ -138,11 +142,26 @@ export class SubnetLeases {
     return this.#space.inSubnet(address)
   }
 
+  /** What was returned to be saved is on disk now. */
+  saved({ address, mac, state, expiresAt }: Lease): void {
+    const holding = this.#holdings.get(address)
+    if (!holding) return
+    holding.savedFor = mac
+    holding.savedUntil = state === 'bound' ? expiresAt : 0
+  }
+
+  /** As it is on disk. */
   latestLease(address: Ipv4, now: number): LatestLease | undefined {
     const holding = this.#holdings.get(address)
-    if (holding?.leasedTo === undefined) return undefined
-    const isRunning = holding.state === 'bound' && holding.identity === holding.leasedTo && now < holding.expiresAt
-    return { identity: holding.leasedTo, isOver: !isRunning }
+    if (holding?.savedFor === undefined) return undefined
+    return { identity: holding.savedFor, isOver: now >= holding.savedUntil }
+  }
+
+  /** How much is left of the lease that is on disk, if this client has the address: it needs no saving. In ms. */
+  promisedMs(identity: Mac, address: Ipv4, now: number): number {
+    const holding = this.#holdings.get(address)
+    if (holding?.identity !== identity || holding.savedFor !== identity || holding.state !== 'bound') return 0
+    return Math.max(0, holding.savedUntil - now)
   }
 
   /** An address held for this client for a while; undefined when there is none. */
@@ -167,7 +186,6 @@ export class SubnetLeases {
     const holding = this.#hold(address)
     this.#claim(holding, who.identity)
     holding.state = 'bound'
-    holding.leasedTo = who.identity
     holding.contested = false
     const leaseMs = who.leaseSeconds === undefined ? this.#leaseMs : who.leaseSeconds * 1000
     holding.until = holding.expiresAt = now + leaseMs
@@ -313,7 +331,8 @@ export class SubnetLeases {
       state: 'free',
       until: 0,
       expiresAt: 0,
-      leasedTo: undefined,
+      savedFor: undefined,
+      savedUntil: 0,
       contested: false,
       queue: undefined,
       before: undefined,

@@ -19,7 +19,7 @@ import { factsOf, identityOf } from './facts.ts'
 import { type Arrival, DhcpHandler, type Outcome, type Reply, type SubnetUsage } from './handler.ts'
 import { LeaseTime } from './lease-time.ts'
 import { LeaseWriter } from './lease-writer.ts'
-import { type LeaseStore } from './leases.ts'
+import { type Lease, type LeaseStore } from './leases.ts'
 import { type DhcpPacket, decodeDhcp } from './packet.ts'
 import { MESSAGE_TYPE } from './registry.ts'
 import { type DhcpConfig, type Reservations } from './settings.ts'
@@ -60,7 +60,7 @@ export interface DhcpCounts {
   limited: number
   /** Waiting ACKs had reached their limit. */
   overloaded: number
-  /** The lease store refused. */
+  /** The lease store refused, and nothing that it has would do. */
   unsaved: number
   sendFailed: number
   /** Bugs of ours, each of them logged. */
@@ -70,7 +70,7 @@ export interface DhcpCounts {
 export interface DhcpServer {
   /** The cards that are served now. */
   readonly links: readonly Link[]
-  /** False when the last leases could not be saved, so that no ACK is given. */
+  /** False when the last leases could not be saved, so that no new one is given. */
   readonly savesLeases: boolean
   counts(): Readonly<DhcpCounts>
   usage(): readonly SubnetUsage[]
@@ -99,6 +99,14 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
 interface Sender {
   readonly sockets: CardSockets
   readonly asked: Ipv4 | undefined
+}
+
+interface Received {
+  readonly packet: DhcpPacket
+  readonly arrival: Arrival
+  readonly sender: Sender
+  /** Monotonic, ms. */
+  readonly receivedAt: number
 }
 
 class Server implements DhcpServer {
@@ -146,12 +154,10 @@ class Server implements DhcpServer {
       new LeaseWriter({
         store: leases,
         clock,
-        onFailure: (error, lost) => {
-          this.#counts.unsaved += lost.length
-          for (const { mac } of lost) this.#dropLog.count('unsaved', mac)
-          if (this.savesLeases) options.log.error({ err: error }, `DHCP gives no addresses: ${whyUnsaved(error)}`)
+        onFailure: (error) => {
+          if (this.savesLeases) options.log.error({ err: error }, `DHCP gives no new leases: ${whyUnsaved(error)}`)
         },
-        onRecovery: () => options.log.info('DHCP gives addresses again: leases can be saved')
+        onRecovery: () => options.log.info('DHCP gives new leases again: they can be saved')
       })
   }
 
@@ -189,7 +195,12 @@ class Server implements DhcpServer {
     const lease = this.#handler.revoke(address, this.#time.now())
     if (!lease || !this.#writer) return false
     const writer = this.#writer
-    return new Promise((resolve) => writer.save(lease, resolve))
+    return new Promise((resolve) =>
+      writer.save(lease, (isSaved) => {
+        if (isSaved) this.#handler.saved(lease)
+        resolve(isSaved)
+      })
+    )
   }
 
   async close(): Promise<void> {
@@ -277,7 +288,8 @@ class Server implements DhcpServer {
     try {
       const packet = decodeDhcp(datagram)
       if (this.#isRefused(packet, arrival, receivedAt) || this.#isOverloaded(packet)) return
-      this.#perform(this.#handler.handle(packet, arrival, this.#time.now()), arrival.link, sender, receivedAt)
+      const received = { packet, arrival, sender, receivedAt }
+      this.#perform(this.#handler.handle(packet, arrival, this.#time.now()), received)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
@@ -314,18 +326,41 @@ class Server implements DhcpServer {
     return true
   }
 
-  #perform({ lease, reply, event }: Outcome, link: Link, sender: Sender, receivedAt: number): void {
-    const { clock, onAnswered } = this.#options
-    const answer = (): void => {
-      if (reply) {
-        this.#send(sender, reply)
-        onAnswered?.((clock.monotonic() - receivedAt) / 1000)
-      }
-      if (event?.kind === 'ack' && event.stage === 'ipxe' && event.mac) this.#advertiser?.dismiss(link.name, event.mac)
-      if (event) this.#tell(event)
+  #perform(outcome: Outcome, received: Received): void {
+    const { lease } = outcome
+    if (!lease || !this.#writer) {
+      this.#answer(outcome, received)
+      return
     }
-    if (lease && this.#writer) this.#writer.save(lease, (saved) => saved && answer())
-    else answer()
+    this.#writer.save(lease, (isSaved) => {
+      if (!isSaved) {
+        this.#unsaved(lease, received)
+        return
+      }
+      this.#handler.saved(lease)
+      this.#answer(outcome, received)
+    })
+  }
+
+  #answer({ reply, event }: Outcome, { arrival, sender, receivedAt }: Received): void {
+    const { clock, onAnswered } = this.#options
+    if (reply) {
+      this.#send(sender, reply)
+      onAnswered?.((clock.monotonic() - receivedAt) / 1000)
+    }
+    if (event?.kind === 'ack' && event.stage === 'ipxe' && event.mac)
+      this.#advertiser?.dismiss(arrival.link.name, event.mac)
+    if (event) this.#tell(event)
+  }
+
+  #unsaved({ mac }: Lease, received: Received): void {
+    const outcome = this.#handler.unsaved(received.packet, received.arrival, this.#time.now())
+    if (outcome.reply) {
+      this.#answer(outcome, received)
+      return
+    }
+    this.#counts.unsaved += 1
+    this.#dropLog.count('unsaved', mac)
   }
 
   /** From the address that was asked; a broadcast is answered from what we call ourselves there. */

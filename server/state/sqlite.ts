@@ -12,11 +12,20 @@ export function kyselyDatabase(sqlite: DatabaseSync): SqliteDatabase {
     prepare(sql) {
       const known = kept.get(sql)
       if (known) return known
-      const made = adapt(sqlite.prepare(sql), () => sqlite.prepare(sql))
+      const made = sql === 'rollback' ? rollback(sqlite) : adapt(sqlite.prepare(sql), () => sqlite.prepare(sql))
       if (kept.size >= STATEMENTS_KEPT) kept.delete(kept.keys().next().value ?? sql)
       kept.set(sql, made)
       return made
     }
+  }
+}
+
+/** A full disk has SQLite roll back by itself; a complaint that nothing is left to be rolled back would hide that reason. */
+function rollback(sqlite: DatabaseSync): SqliteStatement {
+  const statement = adapt(sqlite.prepare('rollback'), () => sqlite.prepare('rollback'))
+  return {
+    ...statement,
+    run: (parameters) => (sqlite.isTransaction ? statement.run(parameters) : { changes: 0, lastInsertRowid: 0 })
   }
 }
 

@@ -1,22 +1,39 @@
 // The disk is full or read-only while machines boot: who can be served is, nothing is lost, it is told of, and it passes.
 import { spawn, spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { type DhcpPacket } from '../../server/dhcp/packet.ts'
+import { MESSAGE_TYPE, OPTION } from '../../server/dhcp/registry.ts'
+import { formatIpv4 } from '../../server/net/ipv4.ts'
 import { form } from '../fakes/admin.ts'
 import { temporaryDirectory } from '../support/cli.ts'
+import { message, quad } from '../support/dhcp-packets.ts'
+import { enterOwnNetwork, eventually, ip, Namespace } from '../support/netns.ts'
+import { PxeClient } from '../support/pxe-client.ts'
 import { layer } from '../support/squashfs.ts'
+import { tftpFetch } from '../support/tftp-client.ts'
 
 const MAIN = path.join(import.meta.dirname, '../../server/main.js')
 const MEGABYTE = 1 << 20
+const LEASE_SECONDS = 7200
+/** What tells of the disk does so at most 10 s later. */
+const PATIENCE_MS = 60_000
 const CONFIG = `stateDir: state
 images: { store: store }
-dhcp: { mode: off }
-tftp: { enabled: false }
-http: { boot: { address: 127.0.0.1, port: 8099 }, admin: { port: 0 } }
+dhcp:
+  mode: authoritative
+  interfaces: [srv0]
+  subnets:
+    - { subnet: 192.168.77.0/24, pools: [{ from: 192.168.77.100, to: 192.168.77.200 }], leaseSeconds: ${LEASE_SECONDS} }
+tftp: { addresses: [192.168.77.1] }
+http: { boot: { address: 192.168.77.1, port: 8099 }, admin: { port: 0 } }
 `
 const MAC = '52:54:00:12:34:56'
+const NEW_MAC = '52:54:00:12:34:57'
+const LOADER = 'ipxe/undionly.kpxe'
 
 /** A file that leaves no byte free where it is. */
 function fill(mount: string): string {
@@ -25,15 +42,22 @@ function fill(mount: string): string {
   return file
 }
 
-/** The daemon in a mount namespace and a network of its own, its state and its store each on a small disk. */
+/** The daemon in a mount namespace of its own, its state and its store each on a small disk. */
 async function start(t: Test) {
+  await enterOwnNetwork()
+  const room = await Namespace.create()
+  t.teardown(() => room[Symbol.asyncDispose]())
+  await room.cable('srv0', 'eth0')
+  await ip('address add 192.168.77.1/24 dev srv0')
+  const machines = await PxeClient.open(room, 'eth0', 68)
+  t.teardown(() => machines[Symbol.dispose]())
   const directory = await temporaryDirectory(t)
   writeFileSync(path.join(directory, 'rootcast.yaml'), CONFIG)
   const script = `
-    cd "$1" && ip link set lo up && mkdir state store
+    cd "$1" && mkdir state store
     mount -t tmpfs -o size=8m tmpfs state && mount -t tmpfs -o size=16m tmpfs store
     exec "$2" "$3" serve --config rootcast.yaml`
-  const unshare = ['--mount', '--net', 'sh', '-c', script, 'sh', directory, process.execPath, MAIN]
+  const unshare = ['--mount', 'sh', '-c', script, 'sh', directory, process.execPath, MAIN]
   const child = spawn('unshare', unshare, { stdio: ['ignore', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   t.teardown(async () => {
@@ -47,8 +71,8 @@ async function start(t: Test) {
       .join('')
       .split('\n')
       .filter((line) => line.startsWith('{') && line.endsWith('}'))
-      .map((line): string => JSON.parse(line).msg)
-  const ready = await eventually('the daemon', () => lines().find((line) => line.startsWith('ready')))
+      .map((line): { msg: string; [fact: string]: unknown } => JSON.parse(line))
+  const { msg: ready } = await eventually('the daemon', () => lines().find(({ msg }) => msg.startsWith('ready')))
   const [, port] = /:(\d+)$/.exec(ready) ?? []
   const inside = `/proc/${child.pid}/root${directory}`
   const token = readFileSync(`${inside}/state/admin-token`, 'utf8').trim()
@@ -57,27 +81,45 @@ async function start(t: Test) {
     if (status !== 0) throw new Error(stderr)
   }
   const curl = (url: string, ...args: readonly string[]): { status: number; body: string } => {
-    const command = ['-t', String(child.pid), '-n', 'curl', '-s', '-m', '20', '-w', '\n%{http_code}', ...args, url]
-    const { stdout } = spawnSync('nsenter', command, { encoding: 'utf8' })
+    const { stdout } = spawnSync('curl', ['-s', '-m', '20', '-w', '\n%{http_code}', ...args, url], { encoding: 'utf8' })
     const at = stdout.lastIndexOf('\n')
     return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at) }
   }
   const admin = (url: string, ...args: readonly string[]) =>
     curl(`http://127.0.0.1:${port}${url}`, '-H', `authorization: Bearer ${token}`, ...args)
-  const boot = (url: string) => curl(`http://127.0.0.1:8099/${url}`)
-  return { directory, inside, lines, there, admin, boot }
+  const boot = (url: string) => curl(`http://192.168.77.1:8099/${url}`)
+  return { directory, inside, lines, there, admin, boot, machines }
 }
 
 type Daemon = Awaited<ReturnType<typeof start>>
 
-async function eventually<T>(what: string, probe: () => T | undefined): Promise<T> {
-  const end = performance.now() + 60_000
+/** The answer, if one comes within a while. */
+async function ask({ machines }: Daemon, question: DhcpPacket, withinMs = 5000): Promise<DhcpPacket | undefined> {
+  const xid = randomInt(2 ** 32 - 1)
+  const end = performance.now() + withinMs
+  machines.send({ ...question, xid }, 67)
   for (;;) {
-    const found = probe()
-    if (found !== undefined) return found
-    if (performance.now() > end) throw new Error(`${what}: not within a minute`)
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    const answer = machines.heard.find(({ packet }) => packet.xid === xid)
+    if (answer) return answer.packet
+    if (performance.now() > end) return undefined
+    await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+const typeOf = (answer: DhcpPacket | undefined) => answer?.options.get(OPTION.messageType)?.[0]
+const leaseSecondsOf = (answer: DhcpPacket | undefined) =>
+  Buffer.from(answer?.options.get(OPTION.leaseTime) ?? [0, 0, 0, 0]).readUInt32BE()
+
+/** DISCOVER and REQUEST of one machine: the offered address, and the answer to asking for it. */
+async function lease(daemon: Daemon, mac: string, withinMs?: number) {
+  const offer = await ask(daemon, message('discover', [], { chaddr: mac }))
+  if (typeOf(offer) !== MESSAGE_TYPE.offer) throw new Error(`no OFFER for ${mac}`)
+  const address = formatIpv4(offer?.yiaddr ?? 0)
+  const wanted = [
+    [OPTION.requestedAddress, quad(address)],
+    [OPTION.serverId, quad('192.168.77.1')]
+  ] as const
+  return { address, answer: await ask(daemon, message('request', wanted, { chaddr: mac }), withinMs) }
 }
 
 function publish({ admin, directory }: Daemon, version: string, sizeBytes: number) {
@@ -106,7 +148,7 @@ const post = (body: object) => ['-H', 'content-type: application/json', '-d', JS
 async function isHealthy({ admin }: Daemon, unwritable: readonly string[]) {
   const status = unwritable.length === 0 ? 'ok' : 'degraded'
   const wanted = JSON.stringify({ status, unwritable })
-  await eventually(`health ${wanted}`, () => (admin('/healthz').body === wanted ? true : undefined))
+  await eventually(`health ${wanted}`, () => (admin('/healthz').body === wanted ? true : undefined), PATIENCE_MS)
   for (const setting of ['stateDir', 'images.store']) {
     const value = unwritable.includes(setting) ? 0 : 1
     const line = `rootcast_directory_writable{setting="${setting}"} ${value}`
@@ -123,10 +165,14 @@ t.test('full and read-only disks', { timeout: 400_000 }, async (t) => {
   t.equal(bootKernel(daemon).kernel.status, 200)
   /** All lines about a setting, once there are so many; nothing is read while a command is run. */
   const tellsOf = (setting: string, count: number) =>
-    eventually(`${count} lines about ${setting}`, () => {
-      const found = lines().filter((line) => line.startsWith(`${setting}: `))
-      return found.length >= count ? found : undefined
-    })
+    eventually(
+      `${count} lines about ${setting}`,
+      () => {
+        const found = lines().flatMap(({ msg }) => (msg.startsWith(`${setting}: `) ? msg : []))
+        return found.length >= count ? found : undefined
+      },
+      PATIENCE_MS
+    )
 
   await t.test('a full image store', async (t) => {
     const file = fill(`${inside}/store`)
@@ -156,19 +202,44 @@ t.test('full and read-only disks', { timeout: 400_000 }, async (t) => {
   })
 
   await t.test('a full state directory', async (t) => {
+    const known = await lease(daemon, MAC)
+    t.equal(typeOf(known.answer), MESSAGE_TYPE.ack)
+    t.equal(leaseSecondsOf(known.answer), LEASE_SECONDS)
     const file = fill(`${inside}/state`)
     await isHealthy(daemon, ['stateDir'])
     const { script, kernel } = bootKernel(daemon)
     t.equal(script.status, 200)
     t.equal(kernel.status, 200, 'machines boot')
+    t.ok((await tftpFetch({ address: '192.168.77.1', port: 69 }, LOADER)).bytes.length > 0, 'by TFTP too')
     const [, id = ''] = /boots\/([a-z0-9]+)\//.exec(script.body) ?? []
     t.equal(daemon.boot(`boots/${id}/layers`).status, 200, 'with all that belongs to the boot')
     t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and an administrator sees it')
-    t.match(await tellsOf('stateDir', 1), [/can't be written to \(the disk is full\): machines boot, but no lease/])
+    t.match(await tellsOf('stateDir', 1), [/can't be written to \(the disk is full\): machines boot, but no new lease/])
+
+    const stranger = await lease(daemon, NEW_MAC, 2000)
+    t.equal(stranger.answer, undefined, 'a new machine has an OFFER and no ACK')
+    const again = await lease(daemon, MAC)
+    t.equal(typeOf(again.answer), MESSAGE_TYPE.ack, 'who has a lease on disk boots')
+    t.equal(again.address, known.address)
+    t.ok(leaseSecondsOf(again.answer) < LEASE_SECONDS, `with the ${leaseSecondsOf(again.answer)} s that are left of it`)
+    t.equal(admin('/healthz').status, 500, 'since a machine was refused')
+    t.match(admin('/metrics').body, /rootcast_dhcp_dropped_packets_total{reason="unsaved"} [1-9]/)
+
     rmSync(file)
+    const served = await lease(daemon, NEW_MAC)
+    t.equal(typeOf(served.answer), MESSAGE_TYPE.ack, 'and with room again it is served')
+    t.equal(leaseSecondsOf((await lease(daemon, MAC)).answer), LEASE_SECONDS)
     await isHealthy(daemon, [])
     t.equal(admin('/api/v1/groups', ...post({ name: 'after' })).status, 201, 'changes are taken again')
     t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and the boot of the bad time is there')
     t.equal((await tellsOf('stateDir', 2)).length, 2)
+    const dhcp = lines().filter(({ msg }) => /^DHCP: lease|^DHCP gives/.test(msg))
+    t.match(dhcp, [
+      { msg: 'DHCP: lease assigned', mac: MAC, address: known.address, until: /^\d{4}-.*Z$/ },
+      { msg: /^DHCP gives no new leases: the disk of stateDir is full/ },
+      { msg: /^DHCP gives new leases again/ },
+      { msg: 'DHCP: lease assigned', mac: NEW_MAC, address: served.address }
+    ])
+    t.equal(dhcp.length, 4, 'each once, and no line of what was renewed')
   })
 })

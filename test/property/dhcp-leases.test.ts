@@ -16,9 +16,11 @@ const SETTINGS = {
 }
 const identityOf = (machine: number): string => `52:54:00:00:00:0${machine}`
 
+type Asked = 'offer' | 'request' | 'request-unsaved' | 'release' | 'decline'
+
 type Step =
   | {
-      readonly kind: 'offer' | 'request' | 'release' | 'decline' | 'reserve'
+      readonly kind: Asked | 'reserve'
       readonly machine: number
       readonly offset: number
     }
@@ -33,7 +35,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     {
       weight: 12,
       arbitrary: fc.record({
-        kind: fc.constantFrom('offer', 'request', 'release', 'decline', 'reserve'),
+        kind: fc.constantFrom('offer', 'request', 'request-unsaved', 'release', 'decline', 'reserve'),
         machine,
         offset
       })
@@ -82,7 +84,7 @@ class World {
     }
   }
 
-  #ask(kind: 'offer' | 'request' | 'release' | 'decline', who: Claimant, address: Ipv4): void {
+  #ask(kind: Asked, who: Claimant, address: Ipv4): void {
     if (kind === 'offer') {
       const offered = this.#leases.offer(who, address, this.#now)
       if (offered !== undefined) this.#mustBeFreeFor(who.identity, offered)
@@ -92,13 +94,26 @@ class World {
       const lease = this.#leases.bind(who, address, this.#now)
       if (!lease) return
       this.#mustBeFreeFor(who.identity, address)
-      this.#disk.set(address, lease)
+      this.#save(lease)
       this.#believed.set(address, { identity: who.identity, until: lease.expiresAt })
+      return
+    }
+    if (kind === 'request-unsaved') {
+      if (!this.#leases.bind(who, address, this.#now)) return
+      const until = this.#now + this.#leases.promisedMs(who.identity, address, this.#now)
+      if (until === this.#now) return // no answer
+      this.#mustBeFreeFor(who.identity, address)
+      this.#believed.set(address, { identity: who.identity, until })
       return
     }
     if (this.#believed.get(address)?.identity === who.identity) this.#believed.delete(address)
     const lease = this.#leases[kind](who, address, this.#now)
-    if (lease) this.#disk.set(address, lease)
+    if (lease) this.#save(lease)
+  }
+
+  #save(lease: Lease): void {
+    this.#disk.set(lease.address, lease)
+    this.#leases.saved(lease)
   }
 
   #mustBeFreeFor(identity: string, address: Ipv4): void {

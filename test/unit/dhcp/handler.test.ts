@@ -98,7 +98,10 @@ t.test('what becomes of a lease is told: given, kept, given back, given to anoth
   const handler = server({ config: { subnets: [roomOf({ pools: [ONE_ADDRESS] })] } })
   const address = ONE_ADDRESS.from
   const asking = (mac: string) => message('request', [[50, named(address)]], { chaddr: mac })
-  const change = (outcome: Outcome) => outcome.event?.lease
+  const change = ({ lease, event }: Outcome) => {
+    if (lease) handler.saved(lease)
+    return event?.lease
+  }
   t.match(change(handler.handle(asking(MAC), BROADCAST, NOW)), { what: 'assigned', until: NOW + 3_600_000 })
   t.match(change(handler.handle(asking(MAC), BROADCAST, NOW + 5)), { what: 'renewed', until: NOW + 5 + 3_600_000 })
   const release = message('release', [OURS], { ciaddr: address })
@@ -108,6 +111,25 @@ t.test('what becomes of a lease is told: given, kept, given back, given to anoth
   t.match(change(handler.handle(asking(other), BROADCAST, NOW + 8)), { what: 'assigned', formerMac: MAC })
   const decline = message('decline', [OURS, [50, named(address)]], { chaddr: other })
   t.match(change(handler.handle(decline, BROADCAST, NOW + 9)), { what: 'declined', until: NOW + 9 + 600_000 })
+})
+
+t.test('a lease that cannot be saved: its holder is told what is left of the one on disk, nobody else', async (t) => {
+  const { handler, address } = leased()
+  const asking = message('request', [[50, named(address)]])
+  const ask = (now: number) => {
+    handler.handle(asking, BROADCAST, now)
+    return handler.unsaved(asking, BROADCAST, now)
+  }
+  t.equal(told(ask(NOW)), 'silence', 'a new one')
+  const { lease } = handler.handle(asking, BROADCAST, NOW)
+  if (lease) handler.saved(lease)
+  const answer = ask(NOW + 600_500)
+  t.equal(told(answer), `ACK ${formatIpv4(address)} to 255.255.255.255:68, ack`)
+  t.equal(answer.event?.lease, undefined, 'no change')
+  const left = decodeDhcp(answer.reply?.bytes ?? Buffer.alloc(0)).options.get(51)
+  t.same(left, bytes(0, 0, 2999 >> 8, 2999 & 255))
+  t.equal(told(ask(NOW + 3_600_000 - 59_999)), 'silence', 'nearly over')
+  t.equal(told(handler.unsaved(message('discover'), BROADCAST, NOW + 1)), 'silence')
 })
 
 t.test('P9: the OFFER to a Raspberry Pi, as it stands in the bytes', async (t) => {

@@ -124,6 +124,8 @@ t.test('who had the latest lease of an address is known, whoever was offered it 
   offered(leases, A)
   t.equal(leases.latestLease(ONLY, NOW), undefined, 'an offer is no lease')
   const lease = leases.bind(A, ONLY, NOW)
+  t.equal(leases.latestLease(ONLY, NOW), undefined, 'nor is what is not on disk')
+  if (lease) leases.saved(lease)
   t.same(leases.latestLease(ONLY, NOW + LEASE_MS - 1), { identity: A.identity, isOver: false })
   offered(leases, A, NOW + 1)
   t.same(leases.latestLease(ONLY, NOW + 1), { identity: A.identity, isOver: false }, 'asking again ends none')
@@ -134,6 +136,20 @@ t.test('who had the latest lease of an address is known, whoever was offered it 
   const again = machine(tiny)
   again.restore(lease ? [lease] : [], NOW)
   t.same(again.latestLease(ONLY, NOW), { identity: A.identity, isOver: false }, 'after a restart')
+})
+
+t.test('what is left of a lease on disk needs no saving, for its holder alone', async (t) => {
+  const leases = machine(tiny)
+  const lease = leases.bind(A, ONLY, NOW)
+  t.equal(leases.promisedMs(A.identity, ONLY, NOW), 0, 'nothing is on disk')
+  if (lease) leases.saved(lease)
+  leases.bind(A, ONLY, NOW + 10)
+  t.equal(leases.promisedMs(A.identity, ONLY, NOW + 10), LEASE_MS - 10, 'renewed in memory alone')
+  t.equal(leases.promisedMs(B.identity, ONLY, NOW + 10), 0)
+  leases.shift(1000)
+  t.equal(leases.promisedMs(A.identity, ONLY, NOW + 1010), LEASE_MS - 10, 'after the clock was set')
+  leases.release(A, ONLY, NOW + 1020)
+  t.equal(leases.promisedMs(A.identity, ONLY, NOW + 1020), 0, 'given back')
 })
 
 t.test('what a machine had is kept for it while others can be served otherwise', async (t) => {

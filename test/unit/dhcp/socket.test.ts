@@ -122,6 +122,30 @@ t.test('an ACK leaves only when its lease is on disk', async (t) => {
     relay[Symbol.dispose]()
     await server.close()
   })
+  t.test('a disk that is full later: who has a lease on it is told what is left, and it is no loss', async (t) => {
+    class Filling extends MemoryLeaseStore {
+      isFull = false
+      override async save(leases: Parameters<MemoryLeaseStore['save']>[0]): Promise<void> {
+        if (this.isFull) throw new Error('database or disk is full')
+        await super.save(leases)
+      }
+    }
+    const leases = new Filling()
+    const { server, relay } = await serving({ leases })
+    relay.send('request', mac(1), want('127.0.1.7'))
+    t.same(types(await relay.heard(1)), [5])
+    leases.isFull = true
+    relay.send('request', mac(2), want('127.0.1.8'))
+    relay.send('request', mac(1), want('127.0.1.7'))
+    t.same(types(await relay.heard(2, 300)), [5, 5])
+    t.same([server.counts().unsaved, server.savesLeases], [1, false])
+    leases.isFull = false
+    relay.send('request', mac(2), want('127.0.1.8'))
+    t.same(types(await relay.heard(3)), [5, 5, 5])
+    t.ok(server.savesLeases)
+    relay[Symbol.dispose]()
+    await server.close()
+  })
   t.test('the moment of the commit', async (t) => {
     const order: string[] = []
     class Slow extends MemoryLeaseStore {

@@ -44,6 +44,15 @@ t.test('what a database can’t hold is a mistake of ours, and said at once', as
   for (const value of [true, undefined, {}, new Date(0)]) t.throws(() => insert.run([value]), TypeError)
 })
 
+t.test('rolling back what SQLite has rolled back by itself is no mistake', async (t) => {
+  const sqlite = database(t)
+  sqlite.prepare('begin').run([])
+  sqlite.prepare('insert into numbers values (1)').run([])
+  sqlite.prepare('rollback').run([])
+  t.same(sqlite.prepare('select n from numbers').all([]), [])
+  t.doesNotThrow(() => sqlite.prepare('rollback').run([]))
+})
+
 t.test('more different queries than are kept still work', async (t) => {
   const sqlite = database(t)
   for (let n = 0; n < 600; n++) t.same({ ...Object(sqlite.prepare(`select ${n} as n`).all([])[0]) }, { n })
