@@ -1,17 +1,14 @@
 // kill -9 of the daemon itself while versions are published and promoted through its API: after it is started again, all
 // that it had answered for is there, and of the rest nothing by half.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { form } from '../fakes/admin.ts'
 import { temporaryDirectory } from '../support/cli.ts'
+import { type DaemonProcess, startDaemonProcess } from '../support/daemon-process.ts'
 import { layer } from '../support/squashfs.ts'
 
-const MAIN = path.join(import.meta.dirname, '../../server/main.js')
 const CONFIG = `stateDir: state
 images: { store: store }
 dhcp: { mode: off }
@@ -21,29 +18,7 @@ http: { boot: { address: 127.0.0.1, port: 0 }, admin: { port: 0 } }
 /** Milliseconds after the first answer; each lands somewhere else in a publication or a promotion. */
 const MOMENTS = [3, 40, 90, 170]
 
-async function start(t: Test, directory: string) {
-  const child = spawn(process.execPath, [MAIN, 'serve', '--config', path.join(directory, 'rootcast.yaml')], {
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
-  const closed = once(child, 'close')
-  t.teardown(() => child.kill('SIGKILL'))
-  const kill = async () => {
-    child.kill('SIGKILL')
-    await closed
-  }
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, url] = /admin API: (http:[^"\s]+)/.exec(line) ?? []
-    if (url === undefined) continue
-    child.stdout.resume()
-    const token = (await readFile(path.join(directory, 'state', 'admin-token'), 'utf8')).trim()
-    return { api: `${url}/api/v1`, headers: { authorization: `Bearer ${token}` }, kill }
-  }
-  throw new Error('the daemon ended before it was ready')
-}
-
-type Daemon = Awaited<ReturnType<typeof start>>
-
-async function publish({ api, headers }: Daemon, version: string): Promise<boolean> {
+async function publish({ api, headers }: DaemonProcess, version: string): Promise<boolean> {
   const { payload, headers: type } = form(
     ['version', version],
     ['kernel', Buffer.alloc(300_000, version)],
@@ -54,7 +29,7 @@ async function publish({ api, headers }: Daemon, version: string): Promise<boole
   return (await fetch(`${api}/images/lab/versions`, options)).status === 201
 }
 
-async function promote({ api, headers }: Daemon, version: string): Promise<boolean> {
+async function promote({ api, headers }: DaemonProcess, version: string): Promise<boolean> {
   const options = {
     method: 'PUT',
     headers: { ...headers, 'content-type': 'application/json' },
@@ -63,13 +38,17 @@ async function promote({ api, headers }: Daemon, version: string): Promise<boole
   return (await fetch(`${api}/images/lab/channels/stable`, options)).status === 200
 }
 
-async function get({ api, headers }: Daemon, name: string) {
+async function get({ api, headers }: DaemonProcess, name: string) {
   const response = await fetch(`${api}${name}`, { headers })
   return response.status === 404 ? undefined : JSON.parse(await response.text())
 }
 
 /** Publishes and promotes on and on; ends when the daemon does. */
-async function work(daemon: Daemon, round: number, promised: { published: string[]; stable: string; asked: string }) {
+async function work(
+  daemon: DaemonProcess,
+  round: number,
+  promised: { published: string[]; stable: string; asked: string }
+) {
   try {
     for (let n = 0; ; n++) {
       const version = `${round}.${n}`
@@ -87,15 +66,15 @@ t.test('what was answered for is there, whole, and nothing else', { timeout: 120
   await writeFile(path.join(directory, 'rootcast.yaml'), CONFIG)
   const promised = { published: [] as string[], stable: '', asked: '' }
   for (const [round, ms] of MOMENTS.entries()) {
-    const daemon = await start(t, directory)
+    const daemon = await startDaemonProcess(t, directory)
     const answered = promised.published.length
     const working = work(daemon, round, promised)
     while (promised.published.length === answered) await new Promise((resolve) => setTimeout(resolve, 1))
     await new Promise((resolve) => setTimeout(resolve, ms))
-    await daemon.kill()
+    await daemon.end('SIGKILL')
     await working
 
-    const again = await start(t, directory)
+    const again = await startDaemonProcess(t, directory)
     const versions: readonly { version: string }[] = await get(again, '/images/lab/versions')
     const there = versions.map(({ version }) => version)
     t.same(
@@ -112,6 +91,6 @@ t.test('what was answered for is there, whole, and nothing else', { timeout: 120
     t.same(readdirSync(path.join(directory, 'store', 'ingest')), [], 'nothing is left of an unfinished publication')
     t.ok(await publish(again, `${round}.after`), 'and the next one is published')
     promised.published.push(`${round}.after`)
-    await again.kill()
+    await again.end('SIGKILL')
   }
 })
