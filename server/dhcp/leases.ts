@@ -198,6 +198,7 @@ export class SubnetLeases {
     const holding = this.#holdings.get(address)
     if (holding?.identity !== who.identity || holding.state !== 'bound') return undefined
     this.#setFree(holding, now)
+    holding.savedUntil = 0 // whatever becomes of saving that
     return this.#lease(who, address, 'released', now, now)
   }
 
@@ -206,6 +207,7 @@ export class SubnetLeases {
     const holding = this.#holdings.get(address)
     if (holding?.identity !== who.identity || holding.state === 'free') return undefined
     this.#disown(holding)
+    holding.savedUntil = 0
     holding.state = 'declined'
     holding.contested = false
     holding.until = now + this.#settings.quarantineMs
@@ -226,6 +228,7 @@ export class SubnetLeases {
     const who = { identity: holding.identity, clientId: undefined, hostname: undefined }
     this.#disown(holding)
     this.#setFree(holding, now)
+    holding.savedUntil = 0
     return this.#lease(who, address, 'released', now, now)
   }
 

@@ -149,7 +149,8 @@ t.test('what is left of a lease on disk needs no saving, for its holder alone', 
   leases.shift(1000)
   t.equal(leases.promisedMs(A.identity, ONLY, NOW + 1010), LEASE_MS - 10, 'after the clock was set')
   leases.release(A, ONLY, NOW + 1020)
-  t.equal(leases.promisedMs(A.identity, ONLY, NOW + 1020), 0, 'given back')
+  leases.bind(A, ONLY, NOW + 1020)
+  t.equal(leases.promisedMs(A.identity, ONLY, NOW + 1020), 0, 'given back, though that may not be on disk')
 })
 
 t.test('what a machine had is kept for it while others can be served otherwise', async (t) => {
