@@ -169,7 +169,10 @@ function soaks(material: Material): readonly Soak[] {
     {
       ...daemon,
       name: 'HTTP, each on a new connection',
-      command: (requests) => [generator('http'), ...flags({ ...common, targets, requests, 'per-connection': 1 })]
+      command: (transfers) => [
+        generator('http'),
+        ...flags({ ...common, targets, requests: transfers / CLIENTS, 'per-connection': 1 })
+      ]
     }
   ]
 }
