@@ -26,6 +26,7 @@ import { lockDirectory } from './instance-lock.ts'
 import { LeaseLog } from './lease-log.ts'
 import { findLoaders } from './loaders.ts'
 import { type Log } from './log.ts'
+import { type DhcpMetrics } from './metrics/dhcp.ts'
 import { Metrics } from './metrics.ts'
 import { type Address, parseAddress } from './net/address.ts'
 import { takeHandedSockets } from './net/handed-sockets.ts'
@@ -151,6 +152,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     boots,
     report,
     counters: httpCounters,
+    onBegun: metrics.http.observeFirstByte,
     onAnswered: metrics.http.observeRequest,
     limits: config.http.boot.limits,
     proxy: config.http.boot.proxy,
@@ -172,8 +174,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     log: log.child({ part: 'tftp' })
   })
   if (tftp) ending('TFTP', () => tftp.close())
-  const onEvent = (event: DhcpEvent) => {
-    metrics.dhcp.event(event)
+  const onEventOf = (measured: DhcpMetrics) => (event: DhcpEvent) => {
+    measured.event(event)
     events.dhcp(event)
     leaseLog.dhcp(event)
     boots.dhcpEvent(event)
@@ -185,7 +187,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     onAnswered: metrics.dhcp.observeAnswer,
     interfaces,
     handedSockets,
-    onEvent,
+    onEvent: onEventOf(metrics.dhcp),
     // It would tell iPXE that nothing is to be had over IPv6.
     routerAdvertiser: config.dhcp6.mode === 'authoritative' ? 'none' : undefined,
     clock,
@@ -194,9 +196,11 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   if (dhcp) ending('DHCP', () => dhcp.close())
   const dhcp6 = await startDhcp6(config.dhcp6, {
     boot: boots,
-    leases: leases6,
+    leases: metrics.dhcp6.timed6(leases6, clock),
+    stored: leases6,
     interfaces: () => interfaces.current,
-    onEvent,
+    onEvent: onEventOf(metrics.dhcp6),
+    onAnswered: metrics.dhcp6.observeAnswer,
     clock,
     log: log.child({ part: 'dhcp6' })
   })
@@ -212,6 +216,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     http: httpCounters,
     tftp,
     dhcp,
+    dhcp6,
     disks,
     images: { directory: config.images.store, list: () => store.list() }
   }
@@ -394,16 +399,19 @@ const LEASE6_KEPT_MS = 7 * 24 * 3_600_000
 
 async function startDhcp6(
   { mode, serverAddress, ...config }: Config['dhcp6'],
-  options: Omit<Parameters<typeof startDhcp6Server>[0], 'config' | 'leases' | 'serverId' | 'routerAdvertiser'> & {
-    readonly leases: StoredLeases6
+  {
+    stored,
+    ...options
+  }: Omit<Parameters<typeof startDhcp6Server>[0], 'config' | 'serverId' | 'routerAdvertiser'> & {
+    readonly stored: StoredLeases6
   }
 ): Promise<Dhcp6Server | undefined> {
   if (mode === 'off') return undefined
-  await options.leases.prune(options.clock.now() - LEASE6_KEPT_MS)
+  await stored.prune(options.clock.now() - LEASE6_KEPT_MS)
   return startDhcp6Server({
     ...options,
     config: { ...config, mode, serverAddress },
-    serverId: await options.leases.serverId(newDuid),
+    serverId: await stored.serverId(newDuid),
     routerAdvertiser: mode === 'authoritative' ? await loadRouterAdvertiser() : undefined
   })
 }

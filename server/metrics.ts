@@ -4,11 +4,10 @@ import packageJson from '../package.json' with { type: 'json' }
 import { type Boots } from './boot/boots.ts'
 import { type TransferReport, type Version } from './boot/model.ts'
 import { type Clock } from './clock.ts'
-import { type DhcpServer } from './dhcp/socket.ts'
 import { type DiskWatch } from './disk-watch.ts'
 import { type HttpCounters } from './http/counters.ts'
 import { BootMetrics } from './metrics/boots.ts'
-import { DhcpMetrics } from './metrics/dhcp.ts'
+import { DhcpMetrics, type MeasuredDhcp } from './metrics/dhcp.ts'
 import { byLabel, expositionOf, type Format, gauge } from './metrics/exposition.ts'
 import { HttpMetrics } from './metrics/http.ts'
 import { collectImages } from './metrics/images.ts'
@@ -23,14 +22,17 @@ export interface Measured {
   /** Undefined when it is switched off. */
   readonly tftp: Pick<TftpServer, 'counters' | 'openFiles'> | undefined
   /** Undefined when it is switched off. */
-  readonly dhcp: Pick<DhcpServer, 'counts' | 'usage'> | undefined
+  readonly dhcp: MeasuredDhcp | undefined
+  /** Undefined when it is switched off. */
+  readonly dhcp6: MeasuredDhcp | undefined
   readonly disks: Pick<DiskWatch, 'settings' | 'unwritable'>
   readonly images: { readonly directory: string; list(): readonly Version[] }
 }
 
 export class Metrics {
   readonly boots = new BootMetrics()
-  readonly dhcp = new DhcpMetrics()
+  readonly dhcp = new DhcpMetrics('dhcp')
+  readonly dhcp6 = new DhcpMetrics('dhcp6')
   readonly http = new HttpMetrics()
   readonly tftp = new TftpMetrics()
   readonly #clock: Clock
@@ -45,9 +47,10 @@ export class Metrics {
     this[report.via].transfer(report)
   }
 
-  async scrape({ boots, http, tftp, dhcp, disks, images }: Measured, format: Format): Promise<string> {
+  async scrape({ boots, http, tftp, dhcp, dhcp6, disks, images }: Measured, format: Format): Promise<string> {
     const families = [
       ...(dhcp ? this.dhcp.collect(dhcp) : []),
+      ...(dhcp6 ? this.dhcp6.collect(dhcp6) : []),
       ...(tftp ? this.tftp.collect(tftp) : []),
       ...this.http.collect(http),
       ...this.boots.collect(boots.states()),

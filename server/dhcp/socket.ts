@@ -13,6 +13,7 @@ import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-advertisement.ts'
 import { listenError, messageOf, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
+import { Tally } from '../wire/tally.ts'
 import { Admission } from './admission.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
 import { factsOf, identityOf } from './facts.ts'
@@ -21,7 +22,7 @@ import { LeaseTime } from './lease-time.ts'
 import { LeaseWriter } from './lease-writer.ts'
 import { type Lease, type LeaseStore } from './leases.ts'
 import { type DhcpPacket, decodeDhcp } from './packet.ts'
-import { MESSAGE_TYPE } from './registry.ts'
+import { MESSAGE_TYPE, OPTION } from './registry.ts'
 import { type DhcpConfig, type Reservations } from './settings.ts'
 import { type Link } from './subnets.ts'
 
@@ -73,6 +74,8 @@ export interface DhcpServer {
   /** False when the last leases could not be saved, so that no new one is given. */
   readonly savesLeases: boolean
   counts(): Readonly<DhcpCounts>
+  /** Well-formed packets since the start, by type. */
+  messages(): Readonly<Record<string, number>>
   usage(): readonly SubnetUsage[]
   /** An administrator takes a lease away. False when nobody has it, or when that could not be saved. */
   revoke(address: Ipv4): Promise<boolean>
@@ -133,6 +136,7 @@ class Server implements DhcpServer {
     sendFailed: 0,
     failed: 0
   }
+  readonly #messages = new Tally(MESSAGE_TYPE)
   #receiving = true
 
   constructor(options: DhcpServerOptions) {
@@ -185,6 +189,10 @@ class Server implements DhcpServer {
 
   counts(): Readonly<DhcpCounts> {
     return { ...this.#counts }
+  }
+
+  messages(): Readonly<Record<string, number>> {
+    return this.#messages.read()
   }
 
   usage(): readonly SubnetUsage[] {
@@ -287,6 +295,7 @@ class Server implements DhcpServer {
     this.#counts.receivedBytes += datagram.length
     try {
       const packet = decodeDhcp(datagram)
+      this.#messages.add(packet.options.get(OPTION.messageType)?.[0])
       if (this.#isRefused(packet, arrival, receivedAt) || this.#isOverloaded(packet)) return
       const received = { packet, arrival, sender, receivedAt }
       this.#perform(this.#handler.handle(packet, arrival, this.#time.now()), received)

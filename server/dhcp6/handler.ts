@@ -2,11 +2,11 @@
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { grantTo, type LeaseChange } from '../boot/lease-change.ts'
-import { contains6, type Ipv6 } from '../net/ipv6.ts'
+import { contains6, type Ipv6, type Prefix6 } from '../net/ipv6.ts'
 import { type Mac } from '../net/mac.ts'
 import { bootOptions } from './boot-options.ts'
 import { type Facts6, factsOf } from './facts.ts'
-import { type Lease6, SubnetLeases6 } from './leases.ts'
+import { type Lease6, SubnetLeases6, type Usage6 } from './leases.ts'
 import { addressList, association, type Grant, type IdentityAssociation, status } from './options.ts'
 import { encodeMessage, encodeRelayReply, type Option6, type Options6, type Received6 } from './packet.ts'
 import { MESSAGE, OPTION, STATUS } from './registry.ts'
@@ -34,6 +34,10 @@ export interface Outcome6 {
   readonly reply: Buffer | undefined
   /** Undefined when there is nothing to tell: the message was for another server. */
   readonly event: DhcpEvent | undefined
+}
+
+export interface SubnetUsage6 extends Usage6 {
+  readonly subnet: Prefix6
 }
 
 export interface Dhcp6HandlerDeps {
@@ -96,6 +100,11 @@ export class Dhcp6Handler {
   /** Once, before the first message. */
   restore(leases: readonly Lease6[]): void {
     for (const { leases: own } of this.#subnets) own.restore(leases)
+  }
+
+  /** @param now ms since 1970 */
+  usage(now: number): readonly SubnetUsage6[] {
+    return this.#subnets.map(({ subnet, leases }) => ({ subnet, ...leases.usage(now) }))
   }
 
   /** Throws MalformedPacket when an option that decides something is malformed. @param now ms since 1970 */

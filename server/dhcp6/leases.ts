@@ -21,6 +21,14 @@ export interface Lease6 {
   readonly updatedAt: number
 }
 
+/** How many addresses are taken. */
+export interface Usage6 {
+  /** More are not given. */
+  readonly size: number
+  readonly bound: number
+  readonly declined: number
+}
+
 export interface LeaseStore6 {
   load(): Promise<readonly Lease6[]>
   /** Resolves when all of them are on disk, the last word for each address. Rejects when that is not certain. */
@@ -81,6 +89,14 @@ export class SubnetLeases6 {
     const lease = this.#leases.get(address)
     if (lease?.identity !== identity || lease.state !== 'bound') return undefined
     return this.#set({ ...lease, state, expiresAt: state === 'declined' ? now + DECLINED_MS : now, updatedAt: now })
+  }
+
+  usage(now: number): Usage6 {
+    const usage = { size: this.#limit, bound: 0, declined: 0 }
+    for (const { state, expiresAt } of this.#leases.values()) {
+      if (state !== 'released' && expiresAt > now) usage[state] += 1
+    }
+    return usage
   }
 
   #set(lease: Lease6): Lease6 {

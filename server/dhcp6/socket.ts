@@ -3,6 +3,7 @@ import dgram from 'node:dgram'
 import { type BootAnswers } from '../boot/answer.ts'
 import { type DhcpEvent } from '../boot/journal.ts'
 import { type Clock, type Timer } from '../clock.ts'
+import { DropLog } from '../drop-log.ts'
 import { type Log } from '../log.ts'
 import { type NetworkInterface } from '../net/interfaces.ts'
 import { contains6, type Ipv6, isLinkLocal, parseIpv6 } from '../net/ipv6.ts'
@@ -10,9 +11,11 @@ import { type RouterAdvertiser } from '../net/router-advertisement.ts'
 import { closed } from '../net/udp.ts'
 import { listenError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
-import { type Arrival6, Dhcp6Handler, type Link6, type Outcome6 } from './handler.ts'
+import { Tally } from '../wire/tally.ts'
+import { type Arrival6, Dhcp6Handler, type Link6, type Outcome6, type SubnetUsage6 } from './handler.ts'
 import { type LeaseStore6 } from './leases.ts'
 import { decodeDhcp6 } from './packet.ts'
+import { MESSAGE } from './registry.ts'
 import { type Dhcp6Config } from './settings.ts'
 
 export interface Dhcp6ServerOptions {
@@ -27,6 +30,8 @@ export interface Dhcp6ServerOptions {
   readonly routerAdvertiser: RouterAdvertiser | undefined
   /** After the reply has left; what it throws is logged and goes no further. */
   onEvent(event: DhcpEvent): void
+  /** The seconds from a message to its answer, the lease on disk in between. */
+  readonly onAnswered?: ((seconds: number) => void) | undefined
   readonly clock: Clock
   readonly log: Log
   /** Default: 547 and 4011; clients at 546. */
@@ -36,7 +41,9 @@ export interface Dhcp6ServerOptions {
 /** Messages since the start. */
 export interface Dhcp6Counts {
   received: number
+  receivedBytes: number
   sent: number
+  sentBytes: number
   malformed: number
   /** Too many replies waited for the disk. */
   overloaded: number
@@ -49,6 +56,9 @@ export interface Dhcp6Counts {
 
 export interface Dhcp6Server {
   counts(): Readonly<Dhcp6Counts>
+  /** Well-formed messages since the start, by type: what relay agents forward, not their own. */
+  messages(): Readonly<Record<string, number>>
+  usage(): readonly SubnetUsage6[]
   /** Answers what came in, then closes. */
   close(): Promise<void>
 }
@@ -86,13 +96,17 @@ class Server implements Dhcp6Server {
   readonly #joined = new Set<number>()
   readonly #counts: Dhcp6Counts = {
     received: 0,
+    receivedBytes: 0,
     sent: 0,
+    sentBytes: 0,
     malformed: 0,
     overloaded: 0,
     unsaved: 0,
     sendFailed: 0,
     failed: 0
   }
+  readonly #messages = new Tally(MESSAGE)
+  readonly #dropLog: DropLog
   readonly #waiting = new Set<Promise<void>>()
   #round: Timer | undefined
   #receiving = true
@@ -101,6 +115,7 @@ class Server implements Dhcp6Server {
     this.#options = options
     this.#ports = options.ports ?? PORTS
     this.#handler = new Dhcp6Handler(options)
+    this.#dropLog = new DropLog({ ...options, protocol: 'DHCPv6' })
     this.#startedAt = options.clock.now() - options.clock.monotonic()
   }
 
@@ -117,12 +132,21 @@ class Server implements Dhcp6Server {
     return { ...this.#counts }
   }
 
+  messages(): Readonly<Record<string, number>> {
+    return this.#messages.read()
+  }
+
+  usage(): readonly SubnetUsage6[] {
+    return this.#handler.usage(this.#now())
+  }
+
   async close(): Promise<void> {
     this.#receiving = false
     this.#round?.cancel()
     await Promise.all(this.#waiting)
     await Promise.all(this.#sockets.splice(0).map(closed))
     this.#options.routerAdvertiser?.close()
+    this.#dropLog.close()
   }
 
   async #listen(port: Arrival6['port'], at: number): Promise<void> {
@@ -194,21 +218,26 @@ class Server implements Dhcp6Server {
   /** Never throws: a datagram can only be answered, counted or dropped. */
   #receive(datagram: Buffer, peer: dgram.RemoteInfo, port: Arrival6['port'], socket: dgram.Socket): void {
     if (!this.#receiving) return
+    const receivedAt = this.#options.clock.monotonic()
     this.#counts.received += 1
+    this.#counts.receivedBytes += datagram.length
     try {
       const source = parseIpv6(peer.address)
       const link = this.#linkOf(peer.address)
       if (source === undefined || link === undefined) return
       const received = decodeDhcp6(datagram)
+      this.#messages.add(received.message.type)
       const to = { ...peer, port: this.#replyPort(received.relays.length > 0, port, peer) }
-      this.#perform(this.#handler.handle(received, { link, source, port }, this.#now()), socket, to)
+      this.#perform(this.#handler.handle(received, { link, source, port }, this.#now()), socket, to, receivedAt)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1
+        this.#dropLog.count('malformed', peer.address)
         this.#options.log.debug({ field: error.field, from: peer.address }, 'malformed DHCPv6 message')
         return
       }
       this.#counts.failed += 1
+      if (!this.#dropLog.count('internal', peer.address)) return
       this.#options.log.error({ err: error, from: peer.address }, 'DHCPv6 message not answered')
     }
   }
@@ -229,9 +258,13 @@ class Server implements Dhcp6Server {
     return relayed ? peer.port : this.#ports.client
   }
 
-  #perform({ leases, reply, event }: Outcome6, socket: dgram.Socket, to: dgram.RemoteInfo): void {
+  #perform({ leases, reply, event }: Outcome6, socket: dgram.Socket, to: dgram.RemoteInfo, receivedAt: number): void {
+    const { clock, onAnswered, log } = this.#options
     const answer = (): void => {
-      if (reply) this.#send(socket, reply, to)
+      if (reply) {
+        this.#send(socket, reply, to)
+        onAnswered?.((clock.monotonic() - receivedAt) / 1000)
+      }
       if (event) this.#tell(event)
     }
     if (leases.length === 0) {
@@ -240,11 +273,13 @@ class Server implements Dhcp6Server {
     }
     if (this.#waiting.size >= MAX_WAITING) {
       this.#counts.overloaded += 1
+      this.#dropLog.count('overloaded', to.address)
       return
     }
     const saved = this.#options.leases.save(leases).then(answer, (error: unknown) => {
       this.#counts.unsaved += 1
-      this.#options.log.error({ err: error }, 'an IPv6 lease was not saved, so no REPLY was sent')
+      if (this.#dropLog.count('unsaved', to.address))
+        log.error({ err: error }, 'an IPv6 lease was not saved, so no REPLY was sent')
     })
     this.#waiting.add(saved)
     saved.finally(() => this.#waiting.delete(saved))
@@ -254,11 +289,16 @@ class Server implements Dhcp6Server {
     try {
       socket.send(bytes, to.port, to.address, (error) => {
         if (error) this.#sendFailed(error)
-        else this.#counts.sent += 1
+        else this.#sent(bytes.length)
       })
     } catch (error) {
       this.#sendFailed(error)
     }
+  }
+
+  #sent(bytes: number): void {
+    this.#counts.sent += 1
+    this.#counts.sentBytes += bytes
   }
 
   #sendFailed(error: unknown): void {

@@ -6,7 +6,7 @@ import { type Resolve, type TransferReport } from '../boot/model.ts'
 import { DropLog } from '../drop-log.ts'
 import { buildBootApp } from './boot-app.ts'
 import { type ConnectionLimits, Connections, DEFAULT_LIMITS } from './connections.ts'
-import { type CountingDeps, countRequest, countRequests } from './counters.ts'
+import { CountedRequest, type CountingDeps, countRequests, type DropReason } from './counters.ts'
 import { Doors } from './doors.ts'
 import { loadNativeSend, type NativeSend } from './native-send.ts'
 import { PerMinute } from './per-minute.ts'
@@ -29,6 +29,16 @@ export interface BootFaceLimits extends Partial<ConnectionLimits> {
   readonly checkInsPerMinute?: number
   /** From one address: each may begin a boot. */
   readonly scriptsPerMinute?: number
+}
+
+/** In words, after how many. */
+const DROPPED: Readonly<Record<DropReason, string>> = {
+  'too-many': 'connections beyond those that there may be',
+  'too-many-of-address': 'connections beyond those that one address may have',
+  'to-make-room': 'idle connections, to make room',
+  'no-request': 'connections without a request',
+  'endless-request': 'requests that did not end',
+  'stalled-download': 'downloads that stood still'
 }
 
 const CHECKINS_PER_MINUTE = 600
@@ -72,11 +82,11 @@ export class BootFace {
       answer: ({ method, target, headers }, { remoteAddress, localAddress }, outlet) =>
         serveName(names, { method, target, headers, remoteAddress, localAddress }, outlet),
       handOver: (socket) => this.app.server.emit('connection', socket),
-      count: () => countRequest(deps),
+      count: () => new CountedRequest(deps),
       onError: (error) => log.error({ err: error }, 'a request failed'),
-      onDrop: (reason, address) => this.#drops.count(reason, address),
-      onRefuse: () => {
-        deps.counters.refusedConnections += 1
+      onDrop: (reason, address) => {
+        deps.counters.drops[reason] += 1
+        this.#drops.count(DROPPED[reason], address)
       }
     })
     countRequests(this.app.server, deps)

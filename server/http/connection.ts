@@ -4,6 +4,7 @@
 import { type Socket } from 'node:net'
 import { type Clock } from '../clock.ts'
 import { type IncomingMessage, STATUS_CODES } from '../node-http.ts'
+import { type CountedRequest, type DropReason } from './counters.ts'
 import { type NativeSend } from './native-send.ts'
 import { type Outlet, type ResponseHeaders } from './outlet.ts'
 import { type PlainRequest, parsePlainRequest } from './plain-request.ts'
@@ -16,8 +17,8 @@ export interface ConnectionDeps {
   /** Takes over the socket; what was read already is read from it again. */
   readonly handOver: (socket: Socket) => void
   readonly onError: (error: unknown) => void
-  /** A plain request begins; what it returns is called with its status when it is over. */
-  readonly count: () => (status: number | undefined) => void
+  /** A plain request begins. */
+  readonly count: () => Pick<CountedRequest, 'begun' | 'ended'>
   /** A request begins or has been answered. */
   readonly onChange: (connection: Connection) => void
 }
@@ -64,18 +65,18 @@ export class Connection {
   }
 
   /**
-   * Why it should not go on, in words; to be asked now and then.
+   * Why it should not go on; to be asked now and then.
    * @param leastBytesPerSecond that a client has to take, counted over `ms`
    */
-  stalledFor(ms: number, leastBytesPerSecond: number): string | undefined {
+  stalledFor(ms: number, leastBytesPerSecond: number): DropReason | undefined {
     if (!this.isBusy) return undefined
     const now = this.#deps.clock.monotonic()
     if (now - this.since < ms) return undefined
-    if (this.#request !== undefined) return this.#request.complete ? undefined : 'requests that did not end'
+    if (this.#request !== undefined) return this.#request.complete ? undefined : 'endless-request'
     const bytes = this.#outlet?.bytes ?? 0
     if (bytes - this.#mark < (ms / 1000) * leastBytesPerSecond) {
       this.#outlet?.stalled(`the client took hardly anything for ${ms / 1000} s`)
-      return 'downloads that stood still'
+      return 'stalled-download'
     }
     this.#mark = bytes
     this.since = now
@@ -101,16 +102,16 @@ export class Connection {
     if (!request.keepAlive) this.#isLast = true
     this.#begin()
     this.#mark = 0
-    const outlet = new SocketOutlet(this.socket, this.#deps, !this.#isLast)
+    const counted = this.#deps.count()
+    const outlet = new SocketOutlet(this.socket, this.#deps, counted, !this.#isLast)
     this.#outlet = outlet
-    const done = this.#deps.count()
     try {
       await this.#deps.answer(request, this.socket, outlet)
     } catch (error) {
       this.#deps.onError(error)
       outlet.breakOff()
     }
-    done(outlet.status)
+    counted.ended(outlet.status)
     this.#outlet = undefined
     this.#finish()
   }
@@ -149,15 +150,17 @@ export class Connection {
 class SocketOutlet implements Outlet {
   readonly #socket: Socket
   readonly #deps: ConnectionDeps
+  readonly #counted: Pick<CountedRequest, 'begun'>
   readonly #staysOpen: boolean
   status: number | undefined
   /** So far, of the body. */
   bytes = 0
   #stalled: string | undefined
 
-  constructor(socket: Socket, deps: ConnectionDeps, staysOpen: boolean) {
+  constructor(socket: Socket, deps: ConnectionDeps, counted: Pick<CountedRequest, 'begun'>, staysOpen: boolean) {
     this.#socket = socket
     this.#deps = deps
+    this.#counted = counted
     this.#staysOpen = staysOpen
   }
 
@@ -177,6 +180,7 @@ class SocketOutlet implements Outlet {
     const { native } = this.#deps
     const sent = native === undefined || descriptor === undefined ? 0 : native.bytes(descriptor, bytes, more)
     if (sent < bytes.length) this.#socket.write(bytes.subarray(sent))
+    this.#counted.begun()
   }
 
   write(chunk: Uint8Array): Promise<boolean> {

@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js'
 import { type Clock, type Timer } from '../clock.ts'
 import { type IncomingMessage } from '../node-http.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
+import { type DropReason } from './counters.ts'
 
 export interface ConnectionLimits {
   /** In all. One more takes the place of the one that has been idle for longest. */
@@ -35,9 +36,7 @@ export interface ConnectionsDeps extends Omit<ConnectionDeps, 'onChange'> {
   /** Addresses that may have as many connections as there may be. */
   readonly trusted: ReadonlySet<string>
   /** What was turned away or closed, and whose it was. */
-  readonly onDrop: (reason: string, address: string) => void
-  /** One more was turned away. */
-  readonly onRefuse: () => void
+  readonly onDrop: (reason: DropReason, address: string) => void
 }
 
 export class Connections {
@@ -63,10 +62,7 @@ export class Connections {
     const address = socket.remoteAddress?.replace(IPV4_MAPPED, '')
     const reason = address === undefined ? undefined : this.#refusal(address)
     if (address === undefined || reason !== undefined || this.#isClosing) {
-      if (address !== undefined && reason !== undefined) {
-        this.#deps.onRefuse()
-        this.#deps.onDrop(reason, address)
-      }
+      if (address !== undefined && reason !== undefined) this.#deps.onDrop(reason, address)
       socket.destroy()
       return
     }
@@ -104,14 +100,14 @@ export class Connections {
   }
 
   /** Makes room where it can. */
-  #refusal(address: string): string | undefined {
+  #refusal(address: string): DropReason | undefined {
     const { limits, trusted } = this.#deps
     const already = trusted.has(address) ? 0 : (this.#ofSource.get(sourceOf(address)) ?? 0)
-    if (already >= limits.connectionsPerAddress) return 'connections beyond those that one address may have'
+    if (already >= limits.connectionsPerAddress) return 'too-many-of-address'
     if (this.#all.size < limits.connections) return undefined
     const [longest] = this.#idle
-    if (longest === undefined) return 'connections beyond those that there may be'
-    this.#drop(longest, 'idle connections, to make room')
+    if (longest === undefined) return 'too-many'
+    this.#drop(longest, 'to-make-room')
     return undefined
   }
 
@@ -120,7 +116,7 @@ export class Connections {
     if (!connection.isBusy && this.#all.has(connection.socket)) this.#idle.add(connection)
   }
 
-  #drop(connection: Connection, reason: string): void {
+  #drop(connection: Connection, reason: DropReason): void {
     const { socket } = connection
     this.#deps.onDrop(reason, socket.remoteAddress ?? 'unknown')
     this.#idle.delete(connection)
@@ -151,7 +147,7 @@ export class Connections {
       if (now - connection.since < limits.idleSeconds * 1000) break
       // One that has had its answer does no wrong.
       if (connection.hasAsked) connection.socket.destroy()
-      else this.#drop(connection, 'connections without a request')
+      else this.#drop(connection, 'no-request')
     }
     for (const connection of this.#all.values()) {
       const reason = connection.stalledFor(limits.stalledSeconds * 1000, LEAST_BYTES_PER_SECOND)

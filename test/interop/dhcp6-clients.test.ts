@@ -2,38 +2,24 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type Dhcp6Config } from '../../server/dhcp6/settings.ts'
 import { loadRouterAdvertiser } from '../../server/net/router-advertisement.ts'
 import { MemoryLeaseStore6 } from '../fakes/lease-store6.ts'
 import { configOf } from '../support/dhcp6-messages.ts'
 import { dhcp6Server } from '../support/dhcp6-server.ts'
-import { enterOwnNetwork, eventually, ip, Namespace } from '../support/netns.ts'
+import { enterOwnNetwork, eventually, ip, Namespace, settled, settledIn } from '../support/netns.ts'
 
 await enterOwnNetwork()
 
 const MAC = '52:54:00:77:00:01'
-
-/** Until the kernel has made sure that nobody else has its link-local address, a card can't be asked from. */
-async function settled(show: () => Promise<string>): Promise<void> {
-  for (;;) {
-    const addresses = await show()
-    if (addresses.includes('fe80::') && !addresses.includes('tentative')) return
-    await pause(50)
-  }
-}
-
-function settledIn(namespace: Namespace, card: string): Promise<void> {
-  return settled(async () => (await namespace.exec('ip', '-6', 'address', 'show', 'dev', card)).stdout)
-}
 
 /** A machine on a cable to us, and the server at our end of it. */
 async function room(t: Test, settings: Partial<Dhcp6Config> = {}) {
   const client = await Namespace.create()
   await client.cable('srv0', 'eth0', MAC)
   await ip('address add fd00:77::1/64 dev srv0 nodad')
-  await settled(() => ip('-6 address show dev srv0'))
+  await settled('srv0')
   await settledIn(client, 'eth0')
   const store = new MemoryLeaseStore6()
   const running = await dhcp6Server({
@@ -108,7 +94,7 @@ t.test('a client behind ISC’s relay agent gets an address of its own link', as
   await ip('address add fd00:77::1/64 dev srv0 nodad')
   await router.cableTo(client, 'down0', 'eth0')
   await router.exec('ip', 'address', 'add', 'fd00:99::1/64', 'dev', 'down0', 'nodad')
-  await settled(() => ip('-6 address show dev srv0'))
+  await settled('srv0')
   for (const card of ['up0', 'down0']) await settledIn(router, card)
   await settledIn(client, 'eth0')
 

@@ -9,7 +9,7 @@ import { startDaemon } from '../../server/daemon.ts'
 import { form } from '../fakes/admin.ts'
 import { temporaryDirectory, testConfig } from '../support/cli.ts'
 import { readableLog } from '../support/log-lines.ts'
-import { enterOwnNetwork, ip, Namespace } from '../support/netns.ts'
+import { enterOwnNetwork, ip, Namespace, settled, settledIn } from '../support/netns.ts'
 import { layer } from '../support/squashfs.ts'
 
 const run = promisify(execFile)
@@ -54,11 +54,13 @@ t.test('what clients did is what a scraper reads', { timeout: 120_000 }, async (
   await using client = await Namespace.create()
   await client.cable('srv0', 'eth0')
   await ip(`addr add ${SERVER}/24 dev srv0`)
+  await ip('addr add fd00:77::1/64 dev srv0 nodad')
   const directory = await temporaryDirectory(t)
   const config = testConfig(directory, {
     dhcp: { mode: 'authoritative', interfaces: ['srv0'], subnets: [SUBNET] },
+    dhcp6: { mode: 'authoritative', interfaces: ['srv0'], subnets: [{ subnet: 'fd00:77::/64' }] },
     tftp: { addresses: [SERVER] },
-    http: { boot: { address: SERVER }, admin: { port: 0 } }
+    http: { boot: { address: [SERVER, '::'] }, admin: { port: 0 } }
   })
   const { log, lines } = readableLog()
   const daemon = await startDaemon(config, { clock: systemClock, log })
@@ -89,6 +91,10 @@ t.test('what clients did is what a scraper reads', { timeout: 120_000 }, async (
   const udhcpc = await client.exec('busybox', 'udhcpc', '-i', 'eth0', '-f', '-q', '-n', '-s', '/bin/true')
   t.equal(udhcpc.code, 0, udhcpc.stderr)
   await client.exec('ip', 'addr', 'add', '192.168.77.50/24', 'dev', 'eth0')
+  await Promise.all([settled('srv0'), settledIn(client, 'eth0')])
+  // Without a script of its own it can't configure its card, which is all the same here.
+  const dhclient6 = ['-6', '-1', '-lf', '/run/leases6', '-pf', '/run/pid6', '-sf', '/bin/true', 'eth0']
+  await client.exec('dhclient', ...dhclient6)
   const got = path.join(directory, 'got')
   const atftp = await client.exec('atftp', '--get', '-r', LOADER, '-l', got, SERVER)
   t.equal(atftp.code, 0, atftp.stderr)
@@ -108,6 +114,18 @@ t.test('what clients did is what a scraper reads', { timeout: 120_000 }, async (
   t.equal(rises('rootcast_dhcp_commit_leases_sum'), 1)
   t.ok(rises('rootcast_dhcp_commit_seconds_sum') > 0)
   t.equal(sumOf(after, 'rootcast_dhcp_leases', { state: 'bound' }), 1)
+  for (const type of ['discover', 'request']) {
+    t.ok(rises('rootcast_dhcp_received_messages_total', { type }) >= 1, type)
+  }
+  t.equal(rises('rootcast_dhcp6_received_messages_total', { type: 'solicit' }), 1)
+  t.equal(rises('rootcast_dhcp6_received_messages_total', { type: 'request' }), 1)
+  t.equal(rises('rootcast_dhcp6_sent_packets_total'), 2)
+  t.ok(rises('rootcast_dhcp6_sent_bytes_total') > 100)
+  t.equal(rises('rootcast_dhcp6_events_total', { kind: 'ack' }), 1)
+  t.equal(rises('rootcast_dhcp6_answer_seconds_count'), 2)
+  t.equal(rises('rootcast_dhcp6_commit_leases_sum'), 1)
+  t.equal(rises('rootcast_dhcp6_dropped_packets_total'), 0)
+  t.equal(sumOf(after, 'rootcast_dhcp6_leases', { subnet: 'fd00:77::/64', state: 'bound' }), 1)
   t.ok(rises('rootcast_tftp_sent_bytes_total') >= loader)
   t.equal(rises('rootcast_tftp_transfers_total', { outcome: 'ok' }), 1)
   t.equal(rises('rootcast_tftp_errors_total', { code: '1' }), 1)
@@ -117,7 +135,10 @@ t.test('what clients did is what a scraper reads', { timeout: 120_000 }, async (
   t.equal(rises('rootcast_http_answers_total', { code: '404' }), 1)
   t.equal(rises('rootcast_http_sent_bytes_total'), 300_000)
   t.equal(rises('rootcast_http_transfers_total', { outcome: 'ok' }), 1)
+  t.equal(rises('rootcast_http_first_byte_seconds_count'), 2)
+  t.ok(rises('rootcast_http_first_byte_seconds_sum') <= rises('rootcast_http_request_seconds_sum'))
   t.equal(rises('rootcast_http_request_seconds_count'), 2)
+  t.equal(sumOf(after, 'rootcast_http_dropped_connections_total'), 0)
   t.equal(sumOf(after, 'rootcast_image_versions'), 1)
   t.ok(sumOf(after, 'rootcast_image_store_bytes') > 500_000)
   t.ok(sumOf(after, 'process_resident_memory_bytes') > 10e6)

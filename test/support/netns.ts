@@ -3,6 +3,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import koffi from 'koffi'
 
@@ -154,5 +155,22 @@ export async function eventually<T>(what: string, probe: () => T | undefined, ti
     if (found !== undefined) return found
     if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Until the kernel has made sure that nobody else has its link-local address, a card can't be asked from. */
+export function settled(card: string): Promise<void> {
+  return untilSettled(() => ip(`-6 address show dev ${card}`))
+}
+
+export function settledIn(namespace: Namespace, card: string): Promise<void> {
+  return untilSettled(async () => (await namespace.exec('ip', '-6', 'address', 'show', 'dev', card)).stdout)
+}
+
+async function untilSettled(show: () => Promise<string>): Promise<void> {
+  for (;;) {
+    const addresses = await show()
+    if (addresses.includes('fe80::') && !addresses.includes('tentative')) return
+    await pause(50)
   }
 }

@@ -74,3 +74,15 @@ t.test('a full table has room again when leases are over', async (t) => {
   t.equal(leases.addressFor(SECOND, OTHERS, 100_000), undefined, 'it was looked through a second ago')
   t.ok(leases.addressFor(SECOND, OTHERS, 159_000))
 })
+
+t.test('how many are taken: not those that are over or were given back', async (t) => {
+  const leases = new SubnetLeases6(SUBNET, 9)
+  for (const [i, mac] of [MAC, SECOND, '52:54:00:00:00:03', '52:54:00:00:00:04'].entries()) {
+    const address = leases.addressFor(mac, OTHERS, 0) ?? ''
+    leases.bind(mac, '', address, i * 1000)
+    if (i === 2) leases.end(mac, address, 'released', 3000)
+    if (i === 3) leases.end(mac, address, 'declined', 3000)
+  }
+  t.same(leases.usage(99_999), { size: 9, bound: 2, declined: 1 })
+  t.same(leases.usage(100_000), { size: 9, bound: 1, declined: 1 })
+})

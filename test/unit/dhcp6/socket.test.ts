@@ -77,7 +77,8 @@ t.test('a client is answered on its own port, a relay agent on the port that it 
   const inner = bytesOf(message('solicit', [CLIENT_ID_OPTION, WISH]))
   relay.send(relayed(inner, 'fd00:77::2', 'fe80::1', [option(OPTION.interfaceId, '07')]))
   t.equal(decodeDhcp6(await relay.next()).relays.length, 1)
-  t.match(running.server.counts(), { received: 2, failed: 0, malformed: 0 })
+  t.match(running.server.counts(), { received: 2, sent: 2, failed: 0, malformed: 0 })
+  t.match(running.server.messages(), { solicit: 2, 'relay-forward': 0, other: 0 })
 })
 
 t.test('port 4011 is there in stateless mode alone', async (t) => {
@@ -90,17 +91,21 @@ t.test('port 4011 is there in stateless mode alone', async (t) => {
 
 t.test('no REPLY leaves before its lease is on disk, nor when it can not be', async (t) => {
   const leases = new MemoryLeaseStore6()
-  await using running = await serverOn({ leases })
+  const seconds: number[] = []
+  await using running = await serverOn({ leases, onAnswered: (took) => seconds.push(took) })
   await using client = await Client.at(PORTS.client)
   leases.refuses = true
   client.send(bytesOf(message('request', REQUEST)))
   await eventually('a refusal', () => (running.server.counts().unsaved === 1 ? true : undefined))
   t.same(running.events, [])
+  t.same(seconds, [])
   leases.refuses = false
   client.send(bytesOf(message('request', REQUEST)))
   t.equal(decodeDhcp6(await client.next()).message.type, MESSAGE.reply)
   t.equal(leases.byAddress.size, 1)
   t.match(running.events, [{ kind: 'ack' }])
+  t.equal(seconds.length, 1)
+  t.match(running.server.usage(), [{ subnet: { network: 'fd00:77::' }, bound: 1 }])
 })
 
 t.test('what is malformed is counted and dropped', async (t) => {

@@ -7,6 +7,7 @@ import { type Resource, type ResourceRequest, type TransferReport } from '../../
 import { BootFace, type BootFaceDeps } from '../../../server/http/boot-face.ts'
 import { newHttpCounters } from '../../../server/http/counters.ts'
 import { FakeClock } from '../../fakes/clock.ts'
+import { eventually } from '../../support/netns.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 700_000 }, (_, index) => index % 251))
 const DIGEST = `sha256:${'a'.repeat(64)}`
@@ -215,4 +216,23 @@ t.test('who checks in, or asks for scripts, without end is asked to wait', async
   t.equal((await app.inject('/boot.ipxe?mac=1')).statusCode, 200)
   t.equal((await app.inject('/boot.ipxe?mac=2')).statusCode, 429)
   t.equal((await app.inject('/blobs/sha256/aa')).statusCode, 200, 'files are not counted')
+})
+
+t.test('how long the first byte and the last one took, of requests that are plain and of others', async (t) => {
+  const clock = new FakeClock()
+  const took = { begun: [] as number[], answered: [] as number[] }
+  const { get, reported } = await face(t, {
+    clock,
+    resolve: async () => {
+      clock.advance(30)
+      return text('#!ipxe\n')
+    },
+    onBegun: (seconds) => took.begun.push(seconds),
+    onAnswered: (seconds) => took.answered.push(seconds)
+  })
+  await get('/boot.ipxe')
+  await get('/boot%2eipxe')
+  await reported(4)
+  await eventually('both are over', () => took.answered.length === 2 || undefined)
+  t.same(took, { begun: [0.03, 0.03], answered: [0.03, 0.03] })
 })

@@ -15,11 +15,13 @@ const TOLD = {
 
 t.test('what the face counted, and what it told of its downloads', async (t) => {
   const metrics = new HttpMetrics()
+  metrics.observeFirstByte(0.001)
   metrics.observeRequest(0.002)
   metrics.transfer({ ...TOLD, outcome: 'started', durationMs: 0 })
   metrics.transfer({ ...TOLD, outcome: 'ok', durationMs: 500 })
   metrics.transfer({ ...TOLD, outcome: 'failed', durationMs: 700 })
-  const counters = { ...newHttpCounters(), requests: 3, requestsInFlight: 1, sentBytes: 99, refusedConnections: 4 }
+  const counters = { ...newHttpCounters(), requests: 3, requestsInFlight: 1, sentBytes: 99 }
+  counters.drops['no-request'] = 4
   const value = reading(metrics.collect({ ...counters, answers: { 200: 1, 404: 2 } }))
   const wanted = {
     rootcast_http_requests_total: 3,
@@ -27,9 +29,11 @@ t.test('what the face counted, and what it told of its downloads', async (t) => 
     'rootcast_http_answers_total{code="200"}': 1,
     'rootcast_http_answers_total{code="404"}': 2,
     rootcast_http_sent_bytes_total: 99,
-    rootcast_http_refused_connections_total: 4,
+    'rootcast_http_dropped_connections_total{reason="no-request"}': 4,
+    'rootcast_http_dropped_connections_total{reason="too-many"}': 0,
     'rootcast_http_transfers_total{outcome="ok"}': 1,
     'rootcast_http_transfers_total{outcome="failed"}': 1,
+    rootcast_http_first_byte_seconds_sum: 0.001,
     rootcast_http_request_seconds_sum: 0.002,
     rootcast_http_transfer_seconds_count: 1,
     rootcast_http_transfer_seconds_sum: 0.5
