@@ -71,7 +71,7 @@ function words(facts: LineFacts, omitted: Omitted): readonly string[] {
     `overlay.checkin=${origin('http', facts.server, facts.httpPort)}/boots/${facts.bootId}/checkins`,
     ...(plan.overlaySize === undefined ? [] : [`overlay.size=${plan.overlaySize}`]),
     `BOOTIF=${bootif(facts.mac)}`,
-    `ip=${ipArgument(facts, omitted)}`,
+    networkWord(facts, omitted),
     ...plan.arguments
   ]
 }
@@ -81,10 +81,20 @@ export function kernelLine(words: readonly string[]): string {
   return words.map((word) => (word.includes(' ') ? `"${word}"` : word)).join(' ')
 }
 
+/** Every link's prefix is one of 64 bits (RFC 4291 §2.5.1). */
+const LINK_PREFIX = 64
+
+function networkWord(facts: LineFacts, omitted: Omitted): string {
+  const { address, server } = facts
+  // Where the card has no IPv4 address of ours, the machine goes on with the one that it was loaded from.
+  if (typeof server === 'string' && typeof address === 'string') return `overlay.ip6=${address}/${LINK_PREFIX}`
+  return `ip=${ipArgument(facts, omitted)}`
+}
+
 // Kernel's nfsroot.rst: client, server, gateway, netmask, host name, device, autoconf, two name servers, NTP server.
 // The device stays empty because BOOTIF names it.
 function ipArgument({ address, network, server }: LineFacts, omitted: Omitted): string {
-  // The initramfs speaks IPv4: a machine that was loaded over IPv6 asks for its IPv4 address itself.
+  // A machine that was loaded over IPv6 asks for its IPv4 address itself.
   if (typeof address !== 'number' || typeof server !== 'number' || network === undefined) return 'dhcp'
   const [dns0, dns1] = network.dns
   const fields = [

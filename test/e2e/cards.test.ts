@@ -8,6 +8,7 @@ import { formatIpv4 } from '../../server/net/ipv4.ts'
 import { eventually, ip } from '../support/netns.ts'
 import { type CapturedDatagram } from '../support/pcap.ts'
 import { Capture } from './support/capture.ts'
+import { addCard } from './support/second-card.ts'
 import { publishTiny, TINY } from './support/tiny.ts'
 import { type Diskless, startWorld } from './support/world.ts'
 
@@ -29,14 +30,7 @@ const world = await startWorld(t, {
   }
 })
 await publishTiny(world)
-// A card that comes while the daemon runs, and the second client's plug behind it.
-await ip('link add switch2 type bridge forward_delay 0 stp_state 0')
-await ip('link set switch2 arp off up')
-await ip(`link add ${SECOND_CARD} type veth peer name cable2`)
-await ip('link set cable2 master switch2 up')
-await ip('link set client2 master switch2')
-await ip(`address add 10.78.0.1/24 dev ${SECOND_CARD}`)
-await ip(`link set ${SECOND_CARD} up`)
+await addCard(SECOND_CARD, '10.78.0.1/24', 'client2')
 
 const options = { firmware: 'bios', rom: 'ipxe', memoryMib: 256 } as const
 const rooms = [

@@ -179,6 +179,13 @@ inBoth('an argument with a wrong value stops the boot before anything happens', 
     ['overlay.layers=ftp://192.0.2.1/x', /is not an http:\/\/ or tftp:\/\/ URL/],
     ['overlay.layers=http://192.0.2.1/$(id)', /is not an http:\/\//],
     ['overlay.layers=http://192.0.2.1:80x/layers', /is not an http:\/\//],
+    ['overlay.layers=http://[fd00::1$(id)]/layers', /is not an http:\/\//],
+    ['overlay.layers=http://[]/layers', /is not an http:\/\//],
+    ['overlay.layers=http://[fd00::1]x[::]/layers', /is not an http:\/\//],
+    ['overlay.ip6=fd00::1', /is not an IPv6 address with its prefix length/],
+    ['overlay.ip6=fd00::1/64/64', /is not an IPv6 address/],
+    ['overlay.ip6=$(id)/64', /is not an IPv6 address/],
+    ['overlay.ip6=64', /is not an IPv6 address/],
     ['overlay.checkin=tftp://192.0.2.1/x', /is not an http:\/\/ URL/],
     ['overlay.boot=../x', /is not a boot id/],
     ['overlay.size=lots', /is not a size/],
@@ -254,6 +261,49 @@ inBoth('the running system gets its name, its identity and its one address', (t,
   t.equal(sandbox.read('run/overlay/checkin'), `${BOOT}/checkins\n`)
   sandbox.boot(shell)
   t.equal(sandbox.read('root/etc/machine-id'), id, 'the same at the next boot')
+})
+
+const IPV6_BOOT = 'http://[fd00:77::1]:8080/boots/abcdefgh12345678'
+const IPV6 = ARGUMENTS.filter((word) => !word.startsWith('ip='))
+  .map((word) => word.replace(BOOT, IPV6_BOOT))
+  .concat('overlay.ip6=fd00:77::50/64')
+
+inBoth(
+  'where there is nothing but IPv6, its address is used as it is, once nobody else has it',
+  (t, sandbox, shell) => {
+    sandbox.layers('x')
+    sandbox.write('proc/cmdline', IPV6.join(' '))
+    sandbox.write('addresses', 'inet6 fd00:77::50/64 scope global tentative\ninet6 fd00:77::50/64 scope global\n')
+    const { output, exitCode } = sandbox.boot(shell)
+    t.equal(exitCode, 0, output)
+    t.match(output, 'network: ens3 fd00:77::50/64')
+    t.same(sandbox.lines('calls').slice(0, 5), [
+      'ip link set dev ens3 up',
+      'ip -6 addr flush dev ens3 scope global',
+      'ip -6 addr add fd00:77::50/64 dev ens3',
+      'ip -6 addr show dev ens3',
+      'ip -6 addr show dev ens3'
+    ])
+    t.notMatch(sandbox.read('calls'), /udhcpc/)
+    t.match(sandbox.read('calls'), `wget -q -c -O ${sandbox.dir}/run/overlay/layers.answer ${IPV6_BOOT}/layers`)
+    t.match(sandbox.read('run-systemd/network/05-overlay.network'), /^DHCP=ipv6\n(.*\n)*KeepConfiguration=yes\n/m)
+    t.equal(sandbox.read('run/overlay/checkin'), `${IPV6_BOOT}/checkins\n`)
+  }
+)
+
+inBoth('an IPv6 address that somebody else has is not taken', (t, sandbox, shell) => {
+  sandbox.write('proc/cmdline', IPV6.join(' '))
+  sandbox.write('addresses', 'inet6 fd00:77::50/64 scope global tentative dadfailed\n')
+  const { output } = sandbox.boot(shell, 0, { NETWORK_PATIENCE_S: '3' })
+  t.match(output, 'step network failed: somebody else has the address fd00:77::50')
+})
+
+inBoth('an image without a HTTP server gets its layers by TFTP, over IPv6 too', (t, sandbox, shell) => {
+  sandbox.layers('x')
+  const url = 'tftp://[fd00:77::1]/boots/abcdefgh12345678/layers'
+  sandbox.write('proc/cmdline', [...IPV6, `overlay.layers=${url}`].join(' '))
+  t.equal(sandbox.boot(shell).exitCode, 0)
+  t.match(sandbox.read('calls'), /^tftp .* -r boots\/abcdefgh12345678\/layers \[fd00:77::1\]$/m)
 })
 
 inBoth('a machine-id is its MAC’s own, and nobody else’s', (t, sandbox, shell) => {

@@ -151,7 +151,17 @@ echo "$1" >>"$SANDBOX/sleeps"
 exec /bin/busybox usleep 30000`,
   timeout: 'shift; exec "$@"',
   modprobe: 'echo "modprobe $*" >>"$SANDBOX/calls"',
-  ip: 'echo "ip $*" >>"$SANDBOX/calls"',
+  // `addresses` is what a card shows: a line at each look, and the last one from then on.
+  ip: `echo "ip $*" >>"$SANDBOX/calls"
+case $* in
+*show*)
+	[ -f "$SANDBOX/addresses" ] || exit 0
+	read -r shown <"$SANDBOX/addresses"
+	echo "$shown"
+	tail -n +2 "$SANDBOX/addresses" >"$SANDBOX/addresses.new"
+	[ ! -s "$SANDBOX/addresses.new" ] || cat "$SANDBOX/addresses.new" >"$SANDBOX/addresses"
+	;;
+esac`,
   mount: `echo "mount $*" >>"$SANDBOX/calls"
 case $* in *remount*) exit 0 ;; esac
 while [ $# -gt 2 ]; do shift; done

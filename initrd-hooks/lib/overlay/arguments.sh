@@ -1,12 +1,12 @@
 # What the kernel's command line asks for.	-*- shell-script -*-
 # Never evaluated: each value is compared with the characters that it may be made of, then only ever quoted.
 
-# Sets overlay_layers overlay_boot overlay_checkin overlay_size overlay_mac overlay_ip.
+# Sets overlay_layers overlay_boot overlay_checkin overlay_size overlay_mac overlay_ip overlay_ip6.
 arguments_read()
 {
 	local rest argument
 
-	overlay_layers='' overlay_boot='' overlay_checkin='' overlay_size='' overlay_mac='' overlay_ip=dhcp
+	overlay_layers='' overlay_boot='' overlay_checkin='' overlay_size='' overlay_mac='' overlay_ip=dhcp overlay_ip6=''
 	read -r rest <"${overlay_proc:-/proc}/cmdline" || [ -n "${rest}" ] || fail "cannot read /proc/cmdline" || return
 
 	while [ -n "${rest}" ]; do
@@ -17,7 +17,7 @@ arguments_read()
 
 	[ -n "${overlay_layers}" ] || fail "overlay.layers= is missing: no root to fetch" || return
 	[ -n "${overlay_mac}" ] || fail "BOOTIF= is missing: which network card booted?" || return
-	overlay_detail="BOOTIF=${overlay_mac} ip=${overlay_ip}"
+	overlay_detail="BOOTIF=${overlay_mac} ip=${overlay_ip6:-${overlay_ip}}"
 }
 
 # arguments_take <word>: the last one of a name wins, as with the kernel's own.
@@ -44,6 +44,10 @@ arguments_take()
 		is_size "${value}" || fail "overlay.size=${value} is not a size: write 50%, 800m or 2g" || return
 		overlay_size=${value}
 		;;
+	overlay.ip6=*)
+		is_ipv6_prefix "${value}" || fail "overlay.ip6=${value} is not an IPv6 address with its prefix length" || return
+		overlay_ip6=${value}
+		;;
 	overlay.*)
 		# A newer server may say more than an older image knows.
 		say "${1%%=*} is not an argument that this initramfs knows: ignored"
@@ -57,12 +61,16 @@ arguments_take()
 	esac
 }
 
-# is_url <text> <scheme>...: scheme://host[:port]/path, without a character that would need escaping.
+# is_url <text> <scheme>...: scheme://host[:port]/path, without a character that would need escaping. IPv6 in brackets.
 is_url()
 {
 	local url="$1" authority
 	shift
 
+	case ${url} in
+	*://[[]*[!0-9a-f:]*[]]* | *://[[][]]*) return 1 ;;
+	*://[[]*[]]*) url="${url%%[[]*}ipv6${url#*[]]}" ;;
+	esac
 	case ${url} in
 	*[!A-Za-z0-9.:/_-]* | */../* | */..) return 1 ;;
 	esac
@@ -81,6 +89,16 @@ is_url()
 		shift
 	done
 	return 1
+}
+
+# is_ipv6_prefix <text>: as the kernel prints it, such as fd00:77::1/64.
+is_ipv6_prefix()
+{
+	case $1 in
+	*[!0-9a-f:/]* | */*/* | *:::*) return 1 ;;
+	*:*/[1-9] | *:*/[1-9][0-9] | *:*/1[0-2][0-9]) ;;
+	*) return 1 ;;
+	esac
 }
 
 # is_size <text>: what tmpfs takes for size=.

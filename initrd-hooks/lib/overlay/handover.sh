@@ -34,8 +34,14 @@ handover_hostname()
 # the MAC as its identity, not a DUID, which a DHCP server would take for another machine.
 handover_network()
 {
-	local dns
+	local dns methods
 
+	if [ -n "${overlay_ip6}" ]; then
+		# Its lease is asked for again under another DUID, and the server knows it by its MAC: until then the address stays.
+		methods=$(printf '%s\n' 'DHCP=ipv6' 'IPv6AcceptRA=yes' 'KeepConfiguration=yes' '' '[DHCPv6]' 'DUIDType=link-layer')
+	else
+		methods=$(printf '%s\n' 'DHCP=ipv4' 'KeepConfiguration=dhcp-on-stop' '' '[DHCPv4]' 'ClientIdentifier=mac')
+	fi
 	mkdir -p "${overlay_systemd:-/run/systemd}/network" "${overlay_systemd:-/run/systemd}/system"
 	cat >"${overlay_systemd:-/run/systemd}/network/05-overlay.network" <<-END
 		# Written by the initramfs (BOOT=overlay).
@@ -44,11 +50,7 @@ handover_network()
 		Type=ether
 
 		[Network]
-		DHCP=ipv4
-		KeepConfiguration=dhcp-on-stop
-
-		[DHCPv4]
-		ClientIdentifier=mac
+		${methods}
 	END
 	# It would make a second, static configuration out of ip=, or fail on it.
 	ln -sf /dev/null "${overlay_systemd:-/run/systemd}/system/systemd-network-generator.service"

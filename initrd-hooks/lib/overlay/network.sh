@@ -1,5 +1,5 @@
 # The network card that booted, brought up once.	-*- shell-script -*-
-# Given a full ip=, the lease that the firmware got is used as it is: no further DHCP exchange.
+# Given a full ip= or overlay.ip6=, the lease that the firmware got is used as it is: no further DHCP exchange.
 
 # How long to wait for a card, for its link, for a lease: a switch with spanning tree forwards nothing for 30 to 50 s.
 NETWORK_PATIENCE_S=${NETWORK_PATIENCE_S:-90}
@@ -12,8 +12,12 @@ network_up()
 	network_wait "network card ${overlay_mac}" network_find || fail "no network card has the address ${overlay_mac}: this machine has $(network_cards)" || return
 	ip link set dev "${overlay_device}" up || fail "cannot switch ${overlay_device} on" || return
 	network_wait "a link on ${overlay_device}" network_carrier || fail "${overlay_device} has no link: is the cable in?" || return
-	[ -n "${overlay_address}" ] || network_lease || return
-	network_configure || return
+	if [ -n "${overlay_ip6}" ]; then
+		network_configure6 || return
+	else
+		[ -n "${overlay_address}" ] || network_lease || return
+		network_configure || return
+	fi
 	overlay_online=y
 	checkins_send
 	overlay_detail="${overlay_device} ${overlay_address}/${overlay_prefix}"
@@ -144,6 +148,25 @@ network_configure()
 		fail "cannot give ${overlay_device} the address ${overlay_address}/${overlay_prefix}" || return
 	[ -z "${overlay_router}" ] || ip route add default via "${overlay_router}" dev "${overlay_device}" ||
 		say "cannot route through ${overlay_router}: going on without"
+}
+
+# Where there is nothing but IPv6. Which router to go through, routers tell the kernel.
+network_configure6()
+{
+	overlay_address=${overlay_ip6%/*} overlay_prefix=${overlay_ip6#*/}
+	ip -6 addr flush dev "${overlay_device}" scope global
+	ip -6 addr add "${overlay_ip6}" dev "${overlay_device}" ||
+		fail "cannot give ${overlay_device} the address ${overlay_ip6}" || return
+	network_wait "word that ${overlay_address} is nobody else's" network_settled ||
+		fail "somebody else has the address ${overlay_address}"
+}
+
+# An address can't be spoken from while the kernel asks whether a neighbour has it (RFC 4862 §5.4).
+network_settled()
+{
+	case $(ip -6 addr show dev "${overlay_device}") in
+	*tentative* | *dadfailed*) return 1 ;;
+	esac
 }
 
 # is_ipv4 <text>

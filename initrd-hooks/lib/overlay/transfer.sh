@@ -76,7 +76,8 @@ transfer_exec()
 		url=${authority#*/}
 		authority=${authority%%/*}
 		case ${authority} in
-		*:*) exec "$@" tftp -g -b 1468 -l "${file}" -r "${url}" "${authority%:*}" "${authority#*:}" ;;
+		[[]*[]]) exec "$@" tftp -g -b 1468 -l "${file}" -r "${url}" "${authority}" ;;
+		*:*) exec "$@" tftp -g -b 1468 -l "${file}" -r "${url}" "${authority%:*}" "${authority##*:}" ;;
 		*) exec "$@" tftp -g -b 1468 -l "${file}" -r "${url}" "${authority}" ;;
 		esac
 		;;

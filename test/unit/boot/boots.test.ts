@@ -504,4 +504,6 @@ t.test('the initramfs speaks IPv4, whatever its loader spoke', async (t) => {
   const alone = bootWorld().boots
   const words = image(alone.script(ask({ address: 'fd00:77::50', server: 'fd00:77::1' }))).words
   t.match(words[1], /^overlay\.layers=http:\/\/\[fd00:77::1\]\//, 'where there is no IPv4 to speak')
+  t.ok(words.includes('overlay.ip6=fd00:77::50/64'))
+  t.notOk(words.some((word) => word.startsWith('ip=')))
 })

@@ -131,3 +131,14 @@ for (const [sentence, [word, fault]] of Object.entries(FAULTS)) {
     else t.match(found, fault)
   })
 }
+
+t.test(
+  'over IPv6 alone the line names the address that the machine was loaded with, over both it asks by DHCP',
+  async (t) => {
+    const wordsOf = (facts: Partial<LineFacts>) => kernelWords({ ...FACTS, network: undefined, ...facts })
+    const address = 'fd00:77::50'
+    t.ok(wordsOf({ address, server: 'fd00:77::1' }).includes('overlay.ip6=fd00:77::50/64'))
+    t.ok(wordsOf({ address }).includes('ip=dhcp'))
+    t.ok(wordsOf({ address: undefined, server: 'fd00:77::1' }).includes('ip=dhcp'))
+  }
+)
