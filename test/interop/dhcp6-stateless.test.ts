@@ -15,13 +15,22 @@ const URL = 'tftp://[fd00:77::1]/ipxe/ipxe.efi'
 const ASKER = join(import.meta.dirname, '../support/dhcp6-asker.ts')
 /** Of a UUID, as EDK2 names itself: no MAC is in it. */
 const CLIENT_ID = option(OPTION.clientId, `0004${'5a'.repeat(16)}`)
+/** Which asks for a URL, and says who it is (iPXE's dhcpv6.c). */
+const IPXE = [option(OPTION.optionRequest, '003b003c'), option(OPTION.userClass, '000469505845')]
 const GROUP = 'ff02::1:2%eth0'
 
 /** It can't configure its card without a script of its own, which is all the same here. */
 const DHCLIENT = '-6 -1 -lf /run/leases6 -pf /run/pid6 -sf /bin/true eth0'.split(' ')
 
+const SCRIPT = 'http://[fd00:77::1]/boot.ipxe'
+
+// What the two are told of iPXE stands in docs/operating.md.
 const DHCPD = `ddns-update-style none;
 authoritative;
+option dhcp6.user-class code 15 = string;
+if exists dhcp6.user-class and substring(option dhcp6.user-class, 2, 4) = "iPXE" {
+  option dhcp6.bootfile-url "${SCRIPT}";
+}
 subnet6 fd00:77::/64 { range6 fd00:77::200 fd00:77::220; option dhcp6.name-servers fd00:77::3; }
 `
 
@@ -39,6 +48,7 @@ const OTHERS: Record<string, (namespace: Namespace) => Promise<void>> = {
     namespace.daemon(
       /DHCPv6, IP range/,
       'dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --port=0 --leasefile-ro ' +
+        `--dhcp-userclass=set:ipxe,iPXE --dhcp-option=tag:ipxe,option6:59,${SCRIPT} ` +
         '--interface=eth0 --enable-ra --dhcp-option=option6:dns-server,[fd00:77::3] --dhcp-range=fd00:77::200,fd00:77::220,64,1h'
     )
 }
@@ -80,9 +90,10 @@ async function hears(
   to: string,
   type: 'solicit' | 'request',
   options: readonly Option6[],
-  count: number
+  count: number,
+  who: readonly Option6[] = uefi('PXEClient')
 ): Promise<readonly Heard[]> {
-  const hex = bytesOf(message(type, [CLIENT_ID, ...options, ...uefi('PXEClient')])).toString('hex')
+  const hex = bytesOf(message(type, [CLIENT_ID, ...options, ...who])).toString('hex')
   const port = from === 546 ? 547 : 4011
   const asked = await client.exec(process.execPath, ASKER, `${from}`, to, `${port}`, hex, `${count}`)
   return asked.stdout
@@ -132,6 +143,13 @@ for (const [name, startOther] of Object.entries(OTHERS)) {
         'known by its MAC each time; and we keep out of their lease'
       )
       await client.exec('ip', '-6', 'address', 'flush', 'dev', 'eth0', 'scope', 'global')
+    })
+
+    t.test('iPXE hears the address and its script from the other', async (t) => {
+      const [theirs] = await hears(client, 546, GROUP, 'solicit', [WISH], 2, IPXE)
+      const chosen = { code: OPTION.serverId, value: theirs?.serverId ?? Buffer.alloc(0) }
+      const [leased] = await hears(client, 546, GROUP, 'request', [chosen, WISH], 1, IPXE)
+      t.match(leased, { isOurs: false, type: MESSAGE.reply, addresses: theirs?.addresses, url: SCRIPT })
     })
 
     t.test('a system takes its address from the other, and hears nothing of us', async (t) => {
