@@ -1,6 +1,6 @@
 // Blobs as files: what the resolver of names needs to know of the image store's bytes.
 import { stat } from 'node:fs/promises'
-import { type StoredBlob } from './boot/names.ts'
+import type { StoredBlob } from './boot/names.ts'
 
 /**
  * Looks at the disk once for each blob, for its bytes never change.

@@ -1,6 +1,6 @@
 // What a schema can't say: how one setting bounds another.
 import { isIPv6 } from 'node:net'
-import { type Config, type ServedSubnet } from './config-schema.ts'
+import type { Config, ServedSubnet } from './config-schema.ts'
 import { broadcastAddress, contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from './net/ipv4.ts'
 import { formatPrefix6 } from './net/ipv6.ts'
 

@@ -1,7 +1,7 @@
 // Reading the configuration: every mistake is reported at once, each with its path and its line.
 import { constants, copyFile, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
 import Value, { DecodeUnsafe, Pointer } from 'typebox/value'
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import {

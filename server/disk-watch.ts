@@ -1,7 +1,7 @@
 // Whether what has to be kept can be: tries now and then to write where it is kept, and says so in one line when that changes.
 import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type Clock, type Timer } from './clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 export interface WatchedDirectory {
   /** Its setting: `stateDir`. */

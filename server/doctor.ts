@@ -1,12 +1,12 @@
 // What is missing or wrong on this machine, each with the line that mends it.
-import { type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { type Config, ConfigError, DEFAULT_CONFIG_PATH, EXAMPLE_CONFIG_PATH, loadConfig } from './config.ts'
 import { type Finding, fine, wrong } from './doctor/finding.ts'
 import { examinePackages } from './doctor/packages.ts'
 import { examinePorts } from './doctor/ports.ts'
 import { examineDhcpServers } from './doctor/probe.ts'
 import { examineRights } from './doctor/rights.ts'
-import { type Mac } from './net/mac.ts'
+import type { Mac } from './net/mac.ts'
 
 export type { Finding } from './doctor/finding.ts'
 

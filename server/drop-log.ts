@@ -1,5 +1,5 @@
 // What strangers send and nobody answers: counted as it comes, told in summary lines, however much of it there is.
-import { type Clock, type Timer } from './clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 export interface DropLogOptions {
   /** Who speaks: `TFTP`. */

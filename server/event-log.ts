@@ -1,12 +1,12 @@
 // What an administrator should read in the log of DHCP and boots: refusals and failures, each once and not once for each
 // packet. The journal of boots has the rest.
-import { type DhcpEvent } from './boot/journal.ts'
-import { type Boot, type BootEvent } from './boot/model.ts'
-import { type Clock } from './clock.ts'
+import type { DhcpEvent } from './boot/journal.ts'
+import type { Boot, BootEvent } from './boot/model.ts'
+import type { Clock } from './clock.ts'
 import { LineBudget } from './line-budget.ts'
-import { type Log } from './log.ts'
+import type { Log } from './log.ts'
 import { formatAddress } from './net/address.ts'
-import { type Mac } from './net/mac.ts'
+import type { Mac } from './net/mac.ts'
 
 /** A machine that is refused asks again and again: the same is said once in so long. */
 const QUIET_MS = 10 * 60_000

@@ -1,5 +1,5 @@
 // All that is wrong with a value, so that a person can mend it in one go.
-import { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
 import { Settings } from 'typebox/system'
 import Value from 'typebox/value'
 

@@ -1,11 +1,11 @@
 // One line for each lease that changes hands. Renewals change none: they are told at level debug alone.
-import { type DhcpEvent } from './boot/journal.ts'
-import { type LeaseChange } from './boot/lease-change.ts'
-import { type Clock } from './clock.ts'
+import type { DhcpEvent } from './boot/journal.ts'
+import type { LeaseChange } from './boot/lease-change.ts'
+import type { Clock } from './clock.ts'
 import { LineBudget } from './line-budget.ts'
-import { type Log } from './log.ts'
+import type { Log } from './log.ts'
 import { type Address, formatAddress } from './net/address.ts'
-import { type Mac } from './net/mac.ts'
+import type { Mac } from './net/mac.ts'
 
 export interface LeaseLogOptions {
   readonly log: Log

@@ -1,5 +1,5 @@
 // How many lines a minute a log may have of things that strangers can bring about.
-import { type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 const MINUTE_MS = 60_000
 

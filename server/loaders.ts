@@ -1,6 +1,6 @@
 // Debian's network boot programs, as the packages install them. Nothing of them is shipped with rootcast.
 import { stat } from 'node:fs/promises'
-import { type LoaderFile } from './boot/names.ts'
+import type { LoaderFile } from './boot/names.ts'
 import { PI_DEVICE_TREES, PI_FIRMWARE } from './boot/raspberry-pi.ts'
 
 /** A loader file: the name that it is served by, where Debian keeps it, and in which package. */

@@ -1,11 +1,11 @@
 // All that is measured, and what a scraper is told of it. Engines keep counts for themselves, which are read when somebody
 // asks; what nobody else keeps, above all how long things take, is kept here.
 import packageJson from '../package.json' with { type: 'json' }
-import { type Boots } from './boot/boots.ts'
-import { type TransferReport, type Version } from './boot/model.ts'
-import { type Clock } from './clock.ts'
-import { type DiskWatch } from './disk-watch.ts'
-import { type HttpCounters } from './http/counters.ts'
+import type { Boots } from './boot/boots.ts'
+import type { TransferReport, Version } from './boot/model.ts'
+import type { Clock } from './clock.ts'
+import type { DiskWatch } from './disk-watch.ts'
+import type { HttpCounters } from './http/counters.ts'
 import { BootMetrics } from './metrics/boots.ts'
 import { DhcpMetrics, type MeasuredDhcp } from './metrics/dhcp.ts'
 import { byLabel, expositionOf, type Format, gauge } from './metrics/exposition.ts'
@@ -13,7 +13,7 @@ import { HttpMetrics } from './metrics/http.ts'
 import { collectImages } from './metrics/images.ts'
 import { collectProcess, LoopLag } from './metrics/process.ts'
 import { TftpMetrics } from './metrics/tftp.ts'
-import { type TftpServer } from './tftp/server.ts'
+import type { TftpServer } from './tftp/server.ts'
 
 /** What is read at each scrape. */
 export interface Measured {

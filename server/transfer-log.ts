@@ -1,10 +1,10 @@
 // One line for each transfer that ended, by TFTP and HTTP alike.
-import { type TransferReport, type Transport } from './boot/model.ts'
-import { type Clock } from './clock.ts'
+import type { TransferReport, Transport } from './boot/model.ts'
+import type { Clock } from './clock.ts'
 import { LineBudget } from './line-budget.ts'
-import { type Log } from './log.ts'
+import type { Log } from './log.ts'
 import { type Address, formatAddress } from './net/address.ts'
-import { type Mac } from './net/mac.ts'
+import type { Mac } from './net/mac.ts'
 
 /** Who has an address, as far as that is known. */
 export interface Who {

@@ -1,8 +1,8 @@
 // What DHCP asks of the boot decision, and what it is told. DHCP turns an answer into options and header fields.
-import { type Address } from '../net/address.ts'
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type Mac } from '../net/mac.ts'
-import { type Client } from './model.ts'
+import type { Address } from '../net/address.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Client } from './model.ts'
 
 /** What the subnet and the reservation say of a client's address: what the kernel's `ip=` argument needs besides it. */
 export interface NetworkFacts {

@@ -1,5 +1,5 @@
 // Processor architecture types (IANA), as DHCPv4 option 93 and DHCPv6 option 61 number them.
-import { type Arch } from './model.ts'
+import type { Arch } from './model.ts'
 
 export interface ArchCode {
   readonly name: string

@@ -1,25 +1,25 @@
 // The journal of boots: which boot a packet belongs to, which version it is pinned to, and how far it got.
-import { type Clock, type Timer } from '../clock.ts'
-import { type Address } from '../net/address.ts'
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type Ipv6 } from '../net/ipv6.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { Address } from '../net/address.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { Ipv6 } from '../net/ipv6.ts'
 import { bootif, type Mac } from '../net/mac.ts'
-import { type BootAnswer, type BootAnswers, type NetworkFacts } from './answer.ts'
+import type { BootAnswer, BootAnswers, NetworkFacts } from './answer.ts'
 import { MalformedCheckIn, parseCheckIn } from './checkin.ts'
 import { kernelLine, kernelWords, type LineFacts, origin, rootPath } from './cmdline.ts'
-import { type BootStore, type DhcpEvent } from './journal.ts'
+import type { BootStore, DhcpEvent } from './journal.ts'
 import { IPXE_SCRIPT, loaderFile, OWN_FIRMWARE } from './loader.ts'
-import {
-  type Arch,
-  type Boot,
-  type BootEvent,
-  type BootPlan,
-  type Client,
-  type ImagePlan,
-  type Stage,
-  type Step,
-  type TransferReport,
-  type Version
+import type {
+  Arch,
+  Boot,
+  BootEvent,
+  BootPlan,
+  Client,
+  ImagePlan,
+  Stage,
+  Step,
+  TransferReport,
+  Version
 } from './model.ts'
 import { type BootFacts, planFor } from './plan.ts'
 import {

@@ -2,7 +2,7 @@
 //
 //   step SP outcome [SP done SP total] LF detail
 import { type BootEvent, STEPS, type Step } from './model.ts'
-import { type Observation } from './progress.ts'
+import type { Observation } from './progress.ts'
 
 /** Bytes of the longest check-in: a first line and 8 KiB of detail. */
 export const CHECKIN_LENGTH = 256 + 8192

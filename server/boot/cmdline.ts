@@ -3,8 +3,8 @@
 import { type Address, urlHost } from '../net/address.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { bootif, type Mac } from '../net/mac.ts'
-import { type NetworkFacts } from './answer.ts'
-import { type ImagePlan, type Transport } from './model.ts'
+import type { NetworkFacts } from './answer.ts'
+import type { ImagePlan, Transport } from './model.ts'
 
 /** RFC 2132: what one DHCP option holds. iPXE reads the first instance only, so a longer line is not for it. */
 export const OPTION_LENGTH = 255

@@ -1,8 +1,8 @@
 // What the journal of boots hears from the protocols, and what it asks of the database.
-import { type Address } from '../net/address.ts'
-import { type Mac } from '../net/mac.ts'
-import { type LeaseChange } from './lease-change.ts'
-import { type Arch, type Boot, type BootEvent, type Stage } from './model.ts'
+import type { Address } from '../net/address.ts'
+import type { Mac } from '../net/mac.ts'
+import type { LeaseChange } from './lease-change.ts'
+import type { Arch, Boot, BootEvent, Stage } from './model.ts'
 
 /** What DHCP tells of one packet, for the boot's timeline. */
 export interface DhcpEvent {

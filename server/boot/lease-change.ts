@@ -1,5 +1,5 @@
 // What becomes of a lease, told by DHCP of either family: the log names who got, kept and gave back which address.
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 
 export interface LeaseChange {
   readonly what: 'assigned' | 'renewed' | 'released' | 'declined' | 'revoked'

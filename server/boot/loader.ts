@@ -1,5 +1,5 @@
 // Which network boot program an architecture can run, and by which name it is served.
-import { type Arch, type KernelLoader, type Loader, type Stage } from './model.ts'
+import type { Arch, KernelLoader, Loader, Stage } from './model.ts'
 import { PI_LOADER } from './raspberry-pi.ts'
 
 /** The loader for an architecture where neither host nor group chose one. */

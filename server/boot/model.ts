@@ -1,7 +1,7 @@
 // The nouns of a boot. Every protocol speaks of a machine in these terms, and planFor (plan.ts) alone decides with them.
-import { type Address } from '../net/address.ts'
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Address } from '../net/address.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { Mac } from '../net/mac.ts'
 
 /** What kind of machine is asking (option 93, RFC 4578 §2.1), folded to what makes a difference to the loader. */
 export type Arch =

@@ -1,15 +1,15 @@
 // The closed set of names that TFTP and HTTP serve. A name is looked up, never joined to a path.
-import { type Address } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
-import { type Boots } from './boots.ts'
+import type { Boots } from './boots.ts'
 import { IPXE_SCRIPT } from './loader.ts'
-import { type Arch, type Resolve, type Resource, type ResourceRequest, type Stage } from './model.ts'
+import type { Arch, Resolve, Resource, ResourceRequest, Stage } from './model.ts'
 import { PI_COMMAND_LINE, PI_CONFIG, PI_INITRD, PI_KERNEL, piName } from './raspberry-pi.ts'
 import { renderGrub, renderGrubIntroduction } from './script/grub.ts'
 import { renderIpxe, renderIpxeIntroduction } from './script/ipxe.ts'
 import { renderPxelinux } from './script/pxelinux.ts'
 import { renderPiCommandLine, renderPiConfig } from './script/raspberry-pi.ts'
-import { type BootScript } from './script/script.ts'
+import type { BootScript } from './script/script.ts'
 import { renderUBoot } from './script/u-boot.ts'
 
 /** One loader file as it was found on disk. */

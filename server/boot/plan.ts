@@ -1,15 +1,7 @@
 // The boot decision. planFor is the only place that decides what a machine boots; every protocol asks it.
 import { kernelArgumentFault, PLAN_ARGUMENTS_LENGTH } from './cmdline.ts'
 import { archInWords, type LoaderDefaults, loaderFile, loaderFor, loaderPackage, OWN_FIRMWARE } from './loader.ts'
-import {
-  type BootPlan,
-  type Client,
-  type Images,
-  type Inventory,
-  type RefusalCode,
-  type RefusedPlan,
-  type Version
-} from './model.ts'
+import type { BootPlan, Client, Images, Inventory, RefusalCode, RefusedPlan, Version } from './model.ts'
 import { type ImageRef, type Selection, select, type UnknownMachineRules } from './select.ts'
 
 export interface BootRules extends UnknownMachineRules {

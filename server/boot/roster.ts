@@ -1,9 +1,9 @@
 // Who is booting: the latest boot of every machine, found by MAC, by address and by boot id.
-import { type Address } from '../net/address.ts'
-import { type Mac } from '../net/mac.ts'
-import { type NetworkFacts } from './answer.ts'
-import { type ImagePlan, type Version } from './model.ts'
-import { type Progress } from './progress.ts'
+import type { Address } from '../net/address.ts'
+import type { Mac } from '../net/mac.ts'
+import type { NetworkFacts } from './answer.ts'
+import type { ImagePlan, Version } from './model.ts'
+import type { Progress } from './progress.ts'
 
 export interface Entry {
   progress: Progress

@@ -1,14 +1,5 @@
 // Which settings a machine boots by: its host's word, then its group's, then the default group's.
-import {
-  type BootSettings,
-  type Client,
-  type Group,
-  type Host,
-  type Inventory,
-  type Loader,
-  type RootMode,
-  type Transport
-} from './model.ts'
+import type { BootSettings, Client, Group, Host, Inventory, Loader, RootMode, Transport } from './model.ts'
 
 export const DEFAULT_CHANNEL = 'stable'
 

@@ -1,5 +1,5 @@
 // Which step of a boot it is when a client fetches this name.
-import { type Step, type Version } from './model.ts'
+import type { Step, Version } from './model.ts'
 import { PI_INITRD, PI_KERNEL, piName } from './raspberry-pi.ts'
 
 /** Undefined for names that are no step: scripts have their own event, and probes for absent files mean nothing. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
-import { type Build } from '../image-build/build.ts'
+import type { Build } from '../image-build/build.ts'
 import { printMoved } from './channel.ts'
 import {
   type ApiOptions,

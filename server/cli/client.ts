@@ -1,7 +1,7 @@
 // The admin API as commands use it: problem details become one readable line, and bodies stream.
 
 import { request as requestHttps } from 'node:https'
-import { type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import Type, { type Static, type TSchema } from 'typebox'

@@ -1,7 +1,7 @@
 // What every command has in common: where it writes, whom it asks, and how it is stopped.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type Command } from 'commander'
+import type { Command } from 'commander'
 import { type Config, ConfigError, configFrom, DEFAULT_CONFIG_PATH, loadConfig } from '../config.ts'
 import { ApiClient } from './client.ts'
 import { CommandFailure } from './failure.ts'

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
-import { type Body } from './client.ts'
+import type { Body } from './client.ts'
 import { CommandFailure } from './failure.ts'
 
 export type Part = { readonly name: string; readonly value: string } | { readonly name: string; readonly file: string }

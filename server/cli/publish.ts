@@ -1,10 +1,10 @@
 // Publishing: files go from disk to the daemon as they are read, with a bar for whoever watches.
 import { randomBytes } from 'node:crypto'
-import { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ChannelSchema, VersionSchema } from '../http/schema.ts'
 import { channelAt } from './channel.ts'
-import { type ApiClient } from './client.ts'
-import { type Output } from './context.ts'
+import type { ApiClient } from './client.ts'
+import type { Output } from './context.ts'
 import { contentBytes, multipart, type Part } from './multipart.ts'
 import { byteProgress } from './progress.ts'
 

@@ -1,8 +1,8 @@
 // What can be said of a host and of a group alike, as options.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { LOADERS, ROOT_MODES, TRANSPORTS } from '../boot/model.ts'
-import { type GroupSchema } from '../http/schema.ts'
+import type { GroupSchema } from '../http/schema.ts'
 import { collect } from './context.ts'
 
 type Group = Static<typeof GroupSchema>

@@ -1,6 +1,6 @@
 // Which addresses a subnet may hand out by itself: its pools, less what can never be a client's. Knows no lease.
 import { broadcastAddress, type Ipv4, netmask } from '../net/ipv4.ts'
-import { type AddressRange, type DhcpSubnet } from './settings.ts'
+import type { AddressRange, DhcpSubnet } from './settings.ts'
 
 export class AddressSpace {
   readonly size: number

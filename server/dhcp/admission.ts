@@ -1,9 +1,9 @@
 // Whose packets are looked at when more come in than honest machines send. Pure: `now` comes in. Anybody on the network can
 // invent machines, relay agents and circuits, so that what is kept of them has a fixed size: tables in which some share a place.
 
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 import { hash } from './leases.ts'
-import { type DhcpPacket } from './packet.ts'
+import type { DhcpPacket } from './packet.ts'
 import { OPTION } from './registry.ts'
 
 export interface DhcpLimits {

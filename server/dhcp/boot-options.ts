@@ -1,10 +1,10 @@
 // A boot answer as header fields and options, for what asks: PXE firmware, UEFI HTTP boot, iPXE, Raspberry Pi, a system.
-import { type BootAnswer } from '../boot/answer.ts'
+import type { BootAnswer } from '../boot/answer.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import { asksFor, type Facts, isEarlyRaspberryPi, wants } from './facts.ts'
 import { subOptions, text, u8, u32 } from './options.ts'
 import { IPXE, OPTION, PXE, USE_BOOTFILE } from './registry.ts'
-import { type DhcpConfig } from './settings.ts'
+import type { DhcpConfig } from './settings.ts'
 
 export interface BootFields {
   readonly siaddr: Ipv4

@@ -1,7 +1,7 @@
 // Where a reply goes (RFC 2131 §4.1), decided from values alone; the socket only performs it.
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type Facts } from './facts.ts'
-import { type DhcpPacket } from './packet.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { Facts } from './facts.ts'
+import type { DhcpPacket } from './packet.ts'
 import { RELAY_AGENT } from './registry.ts'
 
 export const SERVER_PORT = 67

@@ -1,10 +1,10 @@
 // What one request says of its sender, gathered once; every later decision is a choice over these values.
 import { ARCH_CODES } from '../boot/arch.ts'
-import { type Arch, type Stage } from '../boot/model.ts'
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Arch, Stage } from '../boot/model.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { Mac } from '../net/mac.ts'
 import { readIpv4, readSubOptions, readText, readU8, readU16 } from './options.ts'
-import { type DhcpPacket, type OptionMap } from './packet.ts'
+import type { DhcpPacket, OptionMap } from './packet.ts'
 import { OPTION, PXE, RELAY_AGENT } from './registry.ts'
 
 export interface Facts {

@@ -1,6 +1,6 @@
 // The time that leases count by: wall time, for it is kept on disk and shown, but none that an administrator's setting of
 // the clock moves under them.
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** Less is the work of NTP, or of the scheduler. */
 const STEP_MS = 10_000

@@ -1,6 +1,6 @@
 // Persist, then answer: leases go to the store in batches, and what hangs on a lease happens when it is on disk.
-import { type Clock, type Timer } from '../clock.ts'
-import { type Lease, type LeaseStore } from './leases.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { Lease, LeaseStore } from './leases.ts'
 
 export interface LeaseWriterOptions {
   readonly store: LeaseStore

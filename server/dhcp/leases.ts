@@ -1,11 +1,11 @@
 // The lease machine: who holds which address until when. Pure: `now` comes in, leases to save go out, nothing waits.
 // Every call costs O(1), averaged: no packet walks a pool, however full it is or whoever is asking.
-import { type LatestLease } from '../boot/lease-change.ts'
+import type { LatestLease } from '../boot/lease-change.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 import { AddressSpace } from './address-space.ts'
 import { DueQueue, type Queued } from './due-queue.ts'
-import { type DhcpConfig, type DhcpSubnet, type Reservations } from './settings.ts'
+import type { DhcpConfig, DhcpSubnet, Reservations } from './settings.ts'
 
 /** What is kept on disk of one address. */
 export interface Lease {

@@ -1,7 +1,7 @@
 // Typed views of raw option values, one per value shape. Absence is undefined; a value of the wrong shape is malformed.
 import { type Ipv4, netmask, type Subnet } from '../net/ipv4.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
-import { type OptionMap } from './packet.ts'
+import type { OptionMap } from './packet.ts'
 
 /** All readers throw MalformedPacket when the option is there and its length is wrong. */
 export function readU8(options: OptionMap, code: number): number | undefined {

@@ -1,9 +1,9 @@
 // Raw options that say more than themselves: a lease lasts as long as its client was told, and the kernel's ip= argument
 // and option 121 name the router that option 3 names.
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type OptionMap } from './packet.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { OptionMap } from './packet.ts'
 import { OPTION } from './registry.ts'
-import { type DhcpSubnet } from './settings.ts'
+import type { DhcpSubnet } from './settings.ts'
 
 /** The subnet as it is for one machine, by the raw options of its own, its group's and the host's. Odd lengths say nothing. */
 export function subnetFor<T extends DhcpSubnet>(subnet: T, ofMachine: OptionMap): T {

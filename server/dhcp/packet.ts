@@ -1,5 +1,5 @@
 // DHCPv4 messages (RFC 2131 §2) and their options (RFC 2132, RFC 3396). Pure: no socket, no clock, no log.
-import { type Ipv4 } from '../net/ipv4.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
 import { Reader } from '../wire/cursor.ts'
 import { OPTION } from './registry.ts'
 

@@ -1,12 +1,12 @@
 // Replies as packets: what RFC 2131 table 3 copies from the request, the subnet's parameters, the boot fields.
-import { type NetworkFacts } from '../boot/answer.ts'
+import type { NetworkFacts } from '../boot/answer.ts'
 import { broadcastAddress, type Ipv4, netmask } from '../net/ipv4.ts'
-import { type BootFields } from './boot-options.ts'
+import type { BootFields } from './boot-options.ts'
 import { type Facts, wants } from './facts.ts'
 import { ipv4, ipv4List, type Route, routes, text, u8, u16, u32 } from './options.ts'
 import { BROADCAST_FLAG, type DhcpPacket, type EncodeLimits, encodeDhcp, PacketTooLong } from './packet.ts'
 import { OPTION } from './registry.ts'
-import { type DhcpSubnet } from './settings.ts'
+import type { DhcpSubnet } from './settings.ts'
 
 export interface ReplyInput {
   readonly request: DhcpPacket

@@ -1,9 +1,9 @@
 // What an administrator says of DHCP, in our own values: the daemon maps its configuration file on to it.
-import { type Ipv4, type Subnet } from '../net/ipv4.ts'
-import { type Mac } from '../net/mac.ts'
-import { type DhcpLimits } from './admission.ts'
-import { type Route } from './options.ts'
-import { type OptionMap } from './packet.ts'
+import type { Ipv4, Subnet } from '../net/ipv4.ts'
+import type { Mac } from '../net/mac.ts'
+import type { DhcpLimits } from './admission.ts'
+import type { Route } from './options.ts'
+import type { OptionMap } from './packet.ts'
 import { OPTION } from './registry.ts'
 
 /** Both ends belong to it. */

@@ -1,10 +1,10 @@
 // Which subnet a client is in, and what we call ourselves there.
 import { contains, type Ipv4 } from '../net/ipv4.ts'
-import { type Facts } from './facts.ts'
+import type { Facts } from './facts.ts'
 import { readIpv4 } from './options.ts'
-import { type DhcpPacket } from './packet.ts'
+import type { DhcpPacket } from './packet.ts'
 import { OPTION } from './registry.ts'
-import { type DhcpSubnet } from './settings.ts'
+import type { DhcpSubnet } from './settings.ts'
 
 /** The interface that a packet came in by. */
 export interface Link {

@@ -1,11 +1,11 @@
 // A boot answer as options (RFC 5970), for what asks: PXE firmware, UEFI HTTP boot, iPXE.
-import { type BootAnswer } from '../boot/answer.ts'
-import { type Ipv6 } from '../net/ipv6.ts'
-import { type Facts6 } from './facts.ts'
+import type { BootAnswer } from '../boot/answer.ts'
+import type { Ipv6 } from '../net/ipv6.ts'
+import type { Facts6 } from './facts.ts'
 import { pxeVendorClass, text } from './options.ts'
-import { type Options6 } from './packet.ts'
+import type { Options6 } from './packet.ts'
 import { OPTION } from './registry.ts'
-import { type Dhcp6Config } from './settings.ts'
+import type { Dhcp6Config } from './settings.ts'
 
 /**
  * Never option 60, the parameters: EDK2 takes the first of them for the file's length in blocks (PxeBcDhcp6.c).

@@ -1,6 +1,6 @@
 // DUIDs: what a client or a server is known by, as bytes that nobody but its maker reads (RFC 8415 §11). We look for a MAC.
 import { randomUUID } from 'node:crypto'
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 
 const LINK_LAYER_AND_TIME = 1
 const LINK_LAYER = 3

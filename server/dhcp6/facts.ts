@@ -1,8 +1,8 @@
 // What one message says of its sender, gathered once; every later decision is a choice over these values.
 import { ARCH_CODES } from '../boot/arch.ts'
-import { type Arch, type Stage } from '../boot/model.ts'
+import type { Arch, Stage } from '../boot/model.ts'
 import { type Ipv6, macOfEui64 } from '../net/ipv6.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { isDuid, macOfDuid, uuidOfDuid } from './duid.ts'
 import { type IdentityAssociation, readAssociations, readPxeVendorClass, readU16s, readUserClasses } from './options.ts'

@@ -1,16 +1,16 @@
 // One message, one outcome: the DHCPv6 server's decisions (RFC 8415 §18.3). Pure: the socket saves the leases, then sends.
-import { type BootAnswers } from '../boot/answer.ts'
-import { type DhcpEvent } from '../boot/journal.ts'
+import type { BootAnswers } from '../boot/answer.ts'
+import type { DhcpEvent } from '../boot/journal.ts'
 import { grantTo, type LeaseChange } from '../boot/lease-change.ts'
 import { contains6, type Ipv6, type Prefix6 } from '../net/ipv6.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 import { bootOptions } from './boot-options.ts'
 import { type Facts6, factsOf } from './facts.ts'
 import { type Lease6, SubnetLeases6, type Usage6 } from './leases.ts'
 import { addressList, association, type Grant, type IdentityAssociation, status } from './options.ts'
 import { encodeMessage, encodeRelayReply, type Option6, type Options6, type Received6 } from './packet.ts'
 import { MESSAGE, OPTION, STATUS } from './registry.ts'
-import { type Dhcp6Config, type Dhcp6Subnet } from './settings.ts'
+import type { Dhcp6Config, Dhcp6Subnet } from './settings.ts'
 
 /** The interface that a packet came in by. */
 export interface Link6 {

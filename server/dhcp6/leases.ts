@@ -1,10 +1,10 @@
 // Who has which address of one subnet. A machine's address is a hash of what it is known by, so offering one takes no
 // memory and losing the store changes nobody's; what was promised is kept so that nobody else is promised the same.
 import { hash } from 'node:crypto'
-import { type LatestLease } from '../boot/lease-change.ts'
+import type { LatestLease } from '../boot/lease-change.ts'
 import { contains6, type Ipv6, ipv6Bytes, ipv6FromBytes } from '../net/ipv6.ts'
-import { type Mac } from '../net/mac.ts'
-import { type Dhcp6Subnet } from './settings.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Dhcp6Subnet } from './settings.ts'
 
 /** What is kept on disk of one address. */
 export interface Lease6 {

@@ -1,5 +1,5 @@
 // What an administrator says of DHCPv6, in our own values: the daemon maps its configuration file on to it.
-import { type Ipv6, type Prefix6 } from '../net/ipv6.ts'
+import type { Ipv6, Prefix6 } from '../net/ipv6.ts'
 
 export interface Dhcp6Subnet {
   /** 64 bits long: the other 64 are the machine's. */

@@ -1,6 +1,6 @@
 // Who holds a port, as /proc tells it: a port that we could bind may still be shared with another server.
 import { readdir, readFile, readlink } from 'node:fs/promises'
-import { type Config } from '../config.ts'
+import type { Config } from '../config.ts'
 import { type Finding, fine, wrong } from './finding.ts'
 
 export interface WantedPort {

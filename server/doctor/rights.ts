@@ -1,7 +1,7 @@
 // May this user do what the configuration asks: open low ports, write the directories?
 import { access, constants, readFile, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { type Config } from '../config.ts'
+import type { Config } from '../config.ts'
 import { formatBytes } from '../units.ts'
 import { type Finding, fine, wrong } from './finding.ts'
 import { wantedPorts } from './ports.ts'

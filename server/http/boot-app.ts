@@ -8,10 +8,10 @@ import fastify, {
   type FastifyRequest,
   LogController
 } from 'fastify'
-import { type Boots } from '../boot/boots.ts'
+import type { Boots } from '../boot/boots.ts'
 import { CHECKIN_LENGTH } from '../boot/checkin.ts'
-import { type Clock } from '../clock.ts'
-import { type IncomingMessage } from '../node-http.ts'
+import type { Clock } from '../clock.ts'
+import type { IncomingMessage } from '../node-http.ts'
 import { type Outlet, ResponseOutlet } from './outlet.ts'
 import { PerMinute } from './per-minute.ts'
 import { type NameRequest, PLAIN } from './serve-name.ts'

@@ -1,8 +1,8 @@
 // The open face, whole: its addresses, its connections, its routes, and what sends the bytes.
-import { type Socket } from 'node:net'
-import { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { type Boots } from '../boot/boots.ts'
-import { type Resolve, type TransferReport } from '../boot/model.ts'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Boots } from '../boot/boots.ts'
+import type { Resolve, TransferReport } from '../boot/model.ts'
 import { DropLog } from '../drop-log.ts'
 import { buildBootApp } from './boot-app.ts'
 import { type ConnectionLimits, Connections, DEFAULT_LIMITS } from './connections.ts'

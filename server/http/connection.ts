@@ -1,12 +1,12 @@
 // One connection of the boot face: reads plain requests one after the other and writes their responses. The first
 // request that is not plain goes to node:http, and with it the rest of the connection.
 
-import { type Socket } from 'node:net'
-import { type Clock } from '../clock.ts'
+import type { Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
 import { type IncomingMessage, STATUS_CODES } from '../node-http.ts'
-import { type CountedRequest, type DropReason } from './counters.ts'
-import { type NativeSend } from './native-send.ts'
-import { type Outlet, type ResponseHeaders } from './outlet.ts'
+import type { CountedRequest, DropReason } from './counters.ts'
+import type { NativeSend } from './native-send.ts'
+import type { Outlet, ResponseHeaders } from './outlet.ts'
 import { type PlainRequest, parsePlainRequest } from './plain-request.ts'
 
 export interface ConnectionDeps {

@@ -2,10 +2,10 @@
 
 import { isIPv6, type Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { type Clock, type Timer } from '../clock.ts'
-import { type IncomingMessage } from '../node-http.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { IncomingMessage } from '../node-http.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
-import { type DropReason } from './counters.ts'
+import type { DropReason } from './counters.ts'
 
 export interface ConnectionLimits {
   /** In all. One more takes the place of the one that has been idle for longest. */

@@ -1,7 +1,7 @@
 // What a face has answered, counted where requests come in: nothing that a route does can get past it.
 
-import { type Clock } from '../clock.ts'
-import { type IncomingMessage, type Server, type ServerResponse } from '../node-http.ts'
+import type { Clock } from '../clock.ts'
+import type { IncomingMessage, Server, ServerResponse } from '../node-http.ts'
 
 /** Why a connection was turned away or closed. */
 export type DropReason =

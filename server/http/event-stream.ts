@@ -1,6 +1,6 @@
 // Server-sent events (WHATWG HTML §9.2), to listeners that may be slow, go away, or outlive us.
 import { Readable } from 'node:stream'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 
 export const EVENT_STREAM_MEDIA_TYPE = 'text/event-stream'
 

@@ -1,6 +1,6 @@
 // One open file for all who read it at the same time, kept open a little longer for those who come next.
 import { type FileHandle, open } from 'node:fs/promises'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 
 /** A machine that fetches a file in ranges asks for the next one within this time. */
 const LINGER_MS = 1_000

@@ -1,5 +1,5 @@
 // Where a response goes: a connection of ours, or a response of node:http.
-import { type ServerResponse } from '../node-http.ts'
+import type { ServerResponse } from '../node-http.ts'
 
 export type ResponseHeaders = Readonly<Record<string, string | number>>
 

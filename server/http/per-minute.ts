@@ -1,5 +1,5 @@
 // How often each address may do a thing.
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 
 const MINUTE_MS = 60_000
 

@@ -1,6 +1,6 @@
 // Errors on the wire: RFC 9457 problem details, each with a stable code. What went wrong inside us stays in the log.
 
-import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { STATUS_CODES } from '../node-http.ts'
 import { fieldErrors } from './validation.ts'

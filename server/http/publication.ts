@@ -1,6 +1,6 @@
 // What publishing needs of the image store, and no more; and what its refusals are on the wire.
-import { type Readable } from 'node:stream'
-import { type Version } from '../boot/model.ts'
+import type { Readable } from 'node:stream'
+import type { Version } from '../boot/model.ts'
 import { PublishError, type PublishErrorCode } from '../image/errors.ts'
 import { Problem } from './problem.ts'
 

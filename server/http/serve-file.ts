@@ -1,14 +1,14 @@
 // Sends resources in fair turns: straight from the page cache where the system lets us, else by reading and writing.
 import { hash } from 'node:crypto'
 import { readSync } from 'node:fs'
-import { type FileHandle } from 'node:fs/promises'
-import { type Resource } from '../boot/model.ts'
-import { type Clock } from '../clock.ts'
-import { type NativeSend } from './native-send.ts'
+import type { FileHandle } from 'node:fs/promises'
+import type { Resource } from '../boot/model.ts'
+import type { Clock } from '../clock.ts'
+import type { NativeSend } from './native-send.ts'
 import { OpenFiles } from './open-files.ts'
-import { type Outlet } from './outlet.ts'
+import type { Outlet } from './outlet.ts'
 import { Pieces, SMALLEST_BYTES } from './pieces.ts'
-import { type Representation, type ResponsePlan } from './response-plan.ts'
+import type { Representation, ResponsePlan } from './response-plan.ts'
 import { Turns } from './turns.ts'
 
 const TURN_BYTES = 256 * 1024

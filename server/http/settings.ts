@@ -1,8 +1,8 @@
 // What a host and a group can both say, out of a request's body.
-import { type Static } from 'typebox'
-import { type BootSettings, type Group } from '../boot/model.ts'
+import type { Static } from 'typebox'
+import type { BootSettings, Group } from '../boot/model.ts'
 import { invalidRequest } from './problem.ts'
-import { type GroupSchema } from './schema.ts'
+import type { GroupSchema } from './schema.ts'
 
 /** @throws Problem where fields that are right by themselves contradict one another. */
 export function readSettings(body: Omit<Static<typeof GroupSchema>, 'name'>): BootSettings {

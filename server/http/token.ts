@@ -1,5 +1,5 @@
 // Who may do what: bearer tokens (RFC 6750) with a scope, asked of every route before anything of the request is read.
-import { type FastifyInstance, type FastifyRequest, type RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { SCOPES, type Scope, type Token } from '../state/tokens.ts'
 import { Problem } from './problem.ts'
 

@@ -1,9 +1,9 @@
 // A version's upload, part by part: each file goes straight to the store as it arrives, and nothing is kept in memory
 // but the few short fields.
-import { type Multipart, type MultipartFile, type MultipartValue } from '@fastify/multipart'
+import type { Multipart, MultipartFile, MultipartValue } from '@fastify/multipart'
 import Type from 'typebox'
 import Value from 'typebox/value'
-import { type Version } from '../boot/model.ts'
+import type { Version } from '../boot/model.ts'
 import { invalidRequest, Problem } from './problem.ts'
 import { PART_KINDS, type Publication, refusalOf } from './publication.ts'
 import { KernelArgument, VersionName } from './schema.ts'

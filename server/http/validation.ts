@@ -1,9 +1,9 @@
 // Requests against their schemas, and what a schema refused in words: which field, and what it should have been.
-import { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { type TLocalizedValidationError } from 'typebox/error'
+import type { TLocalizedValidationError } from 'typebox/error'
 import Value from 'typebox/value'
-import { type FieldError } from './problem.ts'
+import type { FieldError } from './problem.ts'
 import { PATTERN_WORDS } from './schema.ts'
 
 /** One fault as the schema library reports it. */

@@ -2,7 +2,7 @@
 // count, or else those that the recipe names.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { type Recipe } from './recipe.ts'
+import type { Recipe } from './recipe.ts'
 
 export interface AptSource {
   readonly uri: string

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type Recipe } from './recipe.ts'
+import type { Recipe } from './recipe.ts'
 
 /**
  * @param made what the builder makes of the recipe: its scripts and command lines, so that a change to the builder counts

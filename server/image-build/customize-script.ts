@@ -1,6 +1,6 @@
 // The script that makes a freshly installed root into one for diskless machines. mmdebstrap runs it with the root's
 // path as its argument, while /proc, /sys and /dev are mounted there.
-import { type Recipe } from './recipe.ts'
+import type { Recipe } from './recipe.ts'
 
 export interface CustomizeInput {
   readonly recipe: Recipe

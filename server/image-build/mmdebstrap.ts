@@ -1,8 +1,8 @@
 // How mmdebstrap is asked for a root, and what its failures mean.
 import { type AptSource, toSourcesList } from './apt-sources.ts'
 import { BuildError } from './errors.ts'
-import { type Recipe } from './recipe.ts'
-import { type Ended } from './run.ts'
+import type { Recipe } from './recipe.ts'
+import type { Ended } from './run.ts'
 
 /** Pure. */
 export function mmdebstrapArguments(

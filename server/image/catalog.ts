@@ -1,7 +1,7 @@
 // Which versions the index names, in memory: what list, get and blobPath answer from.
-import { type Version } from '../boot/model.ts'
+import type { Version } from '../boot/model.ts'
 import { isAbsent } from './disk.ts'
-import { type OciLayout } from './layout.ts'
+import type { OciLayout } from './layout.ts'
 import { type Content, configOf, decodeManifest, MalformedManifest } from './manifest.ts'
 import { type Index, type IndexEntry, nameOf, publishedAtOf, type VersionName, warningsOf } from './oci-index.ts'
 

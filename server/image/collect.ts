@@ -3,9 +3,9 @@
 import Type from 'typebox'
 import Value from 'typebox/value'
 import { isAbsent } from './disk.ts'
-import { type OciLayout } from './layout.ts'
+import type { OciLayout } from './layout.ts'
 import { DigestSchema } from './manifest.ts'
-import { type Index } from './oci-index.ts'
+import type { Index } from './oci-index.ts'
 
 const Named = Type.Object({ mediaType: Type.String(), digest: DigestSchema })
 export type Named = Type.Static<typeof Named>

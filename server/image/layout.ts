@@ -2,7 +2,7 @@
 // bytes are synced before they have a name in blobs/, names in blobs/ before the index speaks of them.
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Blob } from '../boot/model.ts'
+import type { Blob } from '../boot/model.ts'
 import { type Disk, isAbsent, writeSynced } from './disk.ts'
 import { StoreError } from './errors.ts'
 import { decodeIndex, EMPTY_INDEX, encodeIndex, type Index, LAYOUT_FILE } from './oci-index.ts'

@@ -1,5 +1,5 @@
 // The root of a version, as far as a few directories of its layers tell. Pure but for the two questions it asks.
-import { type Entry } from 'squashfs-tools-ts'
+import type { Entry } from 'squashfs-tools-ts'
 
 /** What is looked at; nothing else of a layer is read. */
 export const PLACES = [

@@ -1,5 +1,5 @@
 // What a publisher should hear at once rather than see on thirty screens. Remarks in plain words; none of them refuses.
-import { type Entry } from 'squashfs-tools-ts'
+import type { Entry } from 'squashfs-tools-ts'
 import { identifyKernel, initrdWarnings, kernelWarnings, readHead } from './lint-boot-files.ts'
 import { DEPTH, type Merged, PLACES, rootWarnings } from './lint-root.ts'
 

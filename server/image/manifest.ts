@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import Type from 'typebox'
 import Value from 'typebox/value'
-import { type Blob } from '../boot/model.ts'
+import type { Blob } from '../boot/model.ts'
 
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 export const ARTIFACT_TYPE = 'application/vnd.rootcast.version.v1'

@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import * as squashfsTools from 'squashfs-tools-ts'
-import { type Version } from '../boot/model.ts'
-import { type Clock } from '../clock.ts'
+import type { Version } from '../boot/model.ts'
+import type { Clock } from '../clock.ts'
 import { Catalog, type StoreLog } from './catalog.ts'
 import { collect } from './collect.ts'
 import { type Disk, nodeDisk, writeSynced } from './disk.ts'
@@ -16,7 +16,7 @@ import { type Content, configOf, encodeManifest, MANIFEST_MEDIA_TYPE } from './m
 import { isImageName, isVersionName } from './names.ts'
 import { type Index, nameOf, refName, type VersionName, withEntry, withoutEntry } from './oci-index.ts'
 import { type Parts, Publication, type SquashfsTools } from './publish.ts'
-import { type RootPacking } from './unpack.ts'
+import type { RootPacking } from './unpack.ts'
 
 const IDLE_MS = 60_000
 const LINT_MS = 30_000

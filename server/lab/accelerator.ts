@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
 

@@ -1,5 +1,5 @@
 // The terminal as a client's console, until Ctrl-] or the machine switches itself off.
-import { type Machine } from './machine.ts'
+import type { Machine } from './machine.ts'
 
 const ESCAPE = '\x1d' // Ctrl-]
 

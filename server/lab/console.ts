@@ -1,7 +1,7 @@
 // A client's serial console: everything that it ever said, a log of it on disk, and waiting for words with a deadline.
 import { appendFileSync } from 'node:fs'
-import { type Readable, type Writable } from 'node:stream'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Readable, Writable } from 'node:stream'
+import type { Clock, Timer } from '../clock.ts'
 
 /** The words that somebody waited for did not come. */
 export class ConsoleDeadline extends Error {

@@ -1,9 +1,9 @@
 // The boots as they happen, for a person: a line for each event, and on a terminal a bar for each machine that moves bytes.
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
-import { type Output } from '../cli/context.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Output } from '../cli/context.ts'
+import type { Mac } from '../net/mac.ts'
 import { formatBytes } from '../units.ts'
-import { type BootEvent } from './timeline.ts'
+import type { BootEvent } from './timeline.ts'
 
 /** Of the terminal's line, which may hold what is left of a bar. */
 const ERASE_REST = '\x1b[K'

@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
-import { type Loader } from '../boot/model.ts'
+import type { Loader } from '../boot/model.ts'
 import { buildWithProgress } from '../cli/build.ts'
-import { type Context } from '../cli/context.ts'
+import type { Context } from '../cli/context.ts'
 import { CommandFailure } from '../cli/failure.ts'
 import { systemClock } from '../clock.ts'
 import { type Accelerator, hasHardwareKvm, probeAccelerator } from './accelerator.ts'
 import { spawnInside } from './namespace.ts'
-import { type LabPlan } from './plan.ts'
+import type { LabPlan } from './plan.ts'
 
 export interface LabOptions {
   readonly image: string

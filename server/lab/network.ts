@@ -4,8 +4,8 @@
 //   rootcast ── lan (10.77.0.1/24, fd00:77::1/64) ── cable ─┬─ client1 (tap) ── QEMU
 //                                                   switch   └─ client2 (tap) ── QEMU
 import { formatIpv4, type Ipv4, type Subnet } from '../net/ipv4.ts'
-import { type Ipv6 } from '../net/ipv6.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Ipv6 } from '../net/ipv6.ts'
+import type { Mac } from '../net/mac.ts'
 import { run } from './command.ts'
 
 /** The boot server's card. */

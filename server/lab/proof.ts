@@ -1,5 +1,5 @@
 // What has to be true of a booted client, read from inside it.
-import { type Shell } from './shell.ts'
+import type { Shell } from './shell.ts'
 
 export interface Proof {
   readonly claim: string

@@ -1,8 +1,8 @@
 // QEMU's machine protocol: one JSON object a line, a greeting first, and a handshake before any other command.
 
 import { createInterface } from 'node:readline'
-import { type Duplex } from 'node:stream'
-import { type Clock } from '../clock.ts'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
 
 /** QEMU refused a command, or did not answer in time. */
 export class QmpError extends Error {

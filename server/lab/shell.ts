@@ -1,6 +1,6 @@
 // A login shell on a client's serial console: what is true in the guest is asked of the guest itself.
-import { type SerialConsole } from './console.ts'
-import { type Deadlines } from './patience.ts'
+import type { SerialConsole } from './console.ts'
+import type { Deadlines } from './patience.ts'
 
 export interface CommandResult {
   /** Standard output and error together, without the last line feed. */

@@ -1,17 +1,17 @@
 // The lab's story: publish an image, promote it, boot machines that have no disk, and look into them.
 import Type from 'typebox'
-import { type Output } from '../cli/context.ts'
+import type { Output } from '../cli/context.ts'
 import { formatTable } from '../cli/table.ts'
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { formatBytes } from '../units.ts'
 import { Display } from './display.ts'
 import { makeLabLayer } from './layer.ts'
 import { type Machine, MachineOff } from './machine.ts'
 import { SCRATCH } from './namespace.ts'
-import { type Deadlines } from './patience.ts'
-import { type LabPlan } from './plan.ts'
+import type { Deadlines } from './patience.ts'
+import type { LabPlan } from './plan.ts'
 import { leaveMark, type Proof, proveMarkGone, proveRoot } from './proof.ts'
-import { type Rig } from './rig.ts'
+import type { Rig } from './rig.ts'
 import { Shell } from './shell.ts'
 
 export interface Stage {

@@ -1,10 +1,10 @@
 // Boots as the server tells them, live: the admin API's event stream, remembered, and waiting for a step of a machine.
-import { type Static } from 'typebox'
-import { type Step } from '../boot/model.ts'
-import { type ApiClient } from '../cli/client.ts'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Static } from 'typebox'
+import type { Step } from '../boot/model.ts'
+import type { ApiClient } from '../cli/client.ts'
+import type { Clock, Timer } from '../clock.ts'
 import { BootEventSchema } from '../http/schema.ts'
-import { type Mac } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 
 export type BootEvent = Static<typeof BootEventSchema>
 

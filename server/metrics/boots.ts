@@ -1,6 +1,6 @@
 // What is measured of boots: how many there are, how they end, and how long each step takes.
 import { type Boot, STEPS, type Step } from '../boot/model.ts'
-import { type Progress } from '../boot/progress.ts'
+import type { Progress } from '../boot/progress.ts'
 import { byLabel, counter, type Family, gauge, histogram } from './exposition.ts'
 import { Histogram } from './histogram.ts'
 

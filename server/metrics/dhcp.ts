@@ -1,10 +1,10 @@
 // What is measured of DHCP and DHCPv6: packets, what became of requests, how long answers and commits take, how full the
 // pools are.
-import { type DhcpEvent } from '../boot/journal.ts'
-import { type Clock } from '../clock.ts'
-import { type LeaseStore } from '../dhcp/leases.ts'
-import { type DhcpCounts } from '../dhcp/socket.ts'
-import { type LeaseStore6 } from '../dhcp6/leases.ts'
+import type { DhcpEvent } from '../boot/journal.ts'
+import type { Clock } from '../clock.ts'
+import type { LeaseStore } from '../dhcp/leases.ts'
+import type { DhcpCounts } from '../dhcp/socket.ts'
+import type { LeaseStore6 } from '../dhcp6/leases.ts'
 import { type Address, formatAddress } from '../net/address.ts'
 import { byLabel, counter, type Family, gauge, histogram } from './exposition.ts'
 import { Histogram, LATENCY_SECONDS, type Observe } from './histogram.ts'

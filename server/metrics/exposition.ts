@@ -1,5 +1,5 @@
 // The text that Prometheus scrapes, in its own format 0.0.4 and as OpenMetrics 1.0. Pure: readings in, text out.
-import { type Reading } from './histogram.ts'
+import type { Reading } from './histogram.ts'
 
 /** Few values each: every combination of them is a time series for good. Never a host, a file or an address. */
 export type Labels = Readonly<Record<string, string | number>>

@@ -1,6 +1,6 @@
 // What is measured of the boot face: the counts that it keeps, and how long requests and downloads take.
-import { type TransferReport } from '../boot/model.ts'
-import { type HttpCounters } from '../http/counters.ts'
+import type { TransferReport } from '../boot/model.ts'
+import type { HttpCounters } from '../http/counters.ts'
 import { byLabel, counter, type Family, gauge, histogram } from './exposition.ts'
 import { DURATION_SECONDS, Histogram, LATENCY_SECONDS, type Observe } from './histogram.ts'
 

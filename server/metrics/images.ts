@@ -1,6 +1,6 @@
 // What is measured of the image store.
 import { statfs } from 'node:fs/promises'
-import { type Version } from '../boot/model.ts'
+import type { Version } from '../boot/model.ts'
 import { type Family, gauge } from './exposition.ts'
 
 /** @param directory where the store is */

@@ -1,6 +1,6 @@
 // What is measured of the process itself, under the names that every Prometheus client uses, and how late its timers are.
 import { readdir, readFile } from 'node:fs/promises'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import { counter, type Family, gauge, histogram } from './exposition.ts'
 import { Histogram, LATENCY_SECONDS } from './histogram.ts'
 

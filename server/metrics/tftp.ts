@@ -1,6 +1,6 @@
 // What is measured of TFTP: the counts that its server keeps, and how long transfers take.
-import { type TransferReport } from '../boot/model.ts'
-import { type TftpServer } from '../tftp/server.ts'
+import type { TransferReport } from '../boot/model.ts'
+import type { TftpServer } from '../tftp/server.ts'
 import { byLabel, counter, type Family, gauge, histogram } from './exposition.ts'
 import { DURATION_SECONDS, Histogram, LATENCY_SECONDS } from './histogram.ts'
 

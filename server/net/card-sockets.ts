@@ -1,7 +1,7 @@
 // UDP on one network card: hears what comes in by it, and answers by it, from the address that was asked.
 import dgram from 'node:dgram'
-import { type DeviceSockets } from './device-socket.ts'
-import { type HandedSocket } from './handed-sockets.ts'
+import type { DeviceSockets } from './device-socket.ts'
+import type { HandedSocket } from './handed-sockets.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from './ipv4.ts'
 import { closed, literalAddress, opened } from './udp.ts'
 

@@ -1,5 +1,5 @@
 // UDP sockets that belong to one network card (SO_BINDTODEVICE), which Node cannot make by itself.
-import { type Ipv4 } from './ipv4.ts'
+import type { Ipv4 } from './ipv4.ts'
 
 /** An open, bound descriptor for `dgram.bind({ fd })`; whoever gets it closes it, through its dgram socket. */
 export interface DeviceSockets {

@@ -1,8 +1,8 @@
 // Which cards are served, as they come, change and go: opens what is wanted and there, closes what is not any more.
-import { type Clock, type Timer } from '../clock.ts'
-import { type Log } from '../log.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { Log } from '../log.ts'
 import { messageOf } from '../start-error.ts'
-import { type NetworkInterface } from './interfaces.ts'
+import type { NetworkInterface } from './interfaces.ts'
 import { type Ipv4, parseIpv4 } from './ipv4.ts'
 
 export interface Card {

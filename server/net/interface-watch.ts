@@ -3,8 +3,8 @@
 // Node's own list has only cards with a link, and nothing tells of changes. So the kernel is asked over rtnetlink; where
 // native code cannot be loaded, Node's list is read again every other second.
 import { isDeepStrictEqual } from 'node:util'
-import { type Clock, type Timer } from '../clock.ts'
-import { type Log } from '../log.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { Log } from '../log.ts'
 import { linkedInterfaces, type NetworkInterface } from './interfaces.ts'
 import { dumpRequest, InterfaceDump } from './rtnetlink.ts'
 

@@ -1,6 +1,6 @@
 // IPv6 addresses are their canonical text (RFC 5952) inside, so that equal ones are equal strings and keys of maps.
 import ipaddr from 'ipaddr.js'
-import { type Mac } from './mac.ts'
+import type { Mac } from './mac.ts'
 
 export type Ipv6 = string
 

@@ -1,6 +1,6 @@
 // A listener on each of several local addresses, which follows those that come and go.
-import { type Log } from '../log.ts'
-import { type InterfaceWatch } from './interface-watch.ts'
+import type { Log } from '../log.ts'
+import type { InterfaceWatch } from './interface-watch.ts'
 import { isWildcard, type LocalAddress, localAddresses, type NetworkInterface } from './interfaces.ts'
 
 export interface Listening {

@@ -6,7 +6,7 @@
 // addresses, one with the network's prefix says so: DHCPv6 itself can't tell which addresses are neighbours.
 import { networkInterfaces } from 'node:os'
 import { type Ipv6, ipv6Bytes, linkLocal, type Prefix6 } from './ipv6.ts'
-import { type Mac } from './mac.ts'
+import type { Mac } from './mac.ts'
 
 /** What all on a link are told. */
 export interface OnLink {

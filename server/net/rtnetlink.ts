@@ -1,6 +1,6 @@
 // rtnetlink(7): asking the Linux kernel for its network cards and their addresses, as bytes. Pure: no socket.
 import ipaddr from 'ipaddr.js'
-import { type NetworkInterface } from './interfaces.ts'
+import type { NetworkInterface } from './interfaces.ts'
 
 const MESSAGE = { error: 2, done: 3, link: 16, address: 20 } as const
 const GET = { links: 18, addresses: 22 } as const

@@ -1,7 +1,7 @@
 // The system calls on UDP sockets that Node doesn't offer, through koffi.
 import { endianness } from 'node:os'
 import { SOCKADDR_BYTES } from './message-array.ts'
-import { type Peer } from './udp.ts'
+import type { Peer } from './udp.ts'
 
 export interface SocketCalls {
   /** An open, bound descriptor for `dgram.bind({ fd })`, which closes it. Throws an Error with an errno `code`. */

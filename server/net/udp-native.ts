@@ -6,7 +6,7 @@
 // call. The timers of a transfer find out soon enough.
 import dgram from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import { IncomingMessages, OutgoingMessages, SOCKADDR_BYTES } from './message-array.ts'
 import { AF_INET, loadSocketCalls, type SocketCalls } from './socket-calls.ts'
 import {

@@ -1,6 +1,6 @@
 // mksquashfs: a directory or a tar stream becomes a squashfs.
 import { rm } from 'node:fs/promises'
-import { type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { type Progress, progressReader } from './progress.ts'
 import { run } from './run.ts'
 import { type Compression, readSuperblock, type Superblock } from './superblock.ts'

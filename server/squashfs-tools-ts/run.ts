@@ -1,6 +1,6 @@
 // Runs one program to its end: output in pieces, stderr kept for the error, killed when the caller aborts.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ToolFailed, ToolMissing } from './errors.ts'
 

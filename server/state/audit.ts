@@ -1,6 +1,6 @@
 // Who changed what, and when. A row is written in the transaction of the change that it tells of.
-import { type Clock } from '../clock.ts'
-import { type Database } from './database.ts'
+import type { Clock } from '../clock.ts'
+import type { Database } from './database.ts'
 
 export interface AuditEntry {
   readonly id: number

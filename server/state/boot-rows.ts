@@ -1,7 +1,7 @@
 // Boots and their events as rows, and back.
-import { type Insertable, type Selectable } from 'kysely'
-import { type Boot, type BootEvent } from '../boot/model.ts'
-import { type BootEventRow, type BootRow } from './tables.ts'
+import type { Insertable, Selectable } from 'kysely'
+import type { Boot, BootEvent } from '../boot/model.ts'
+import type { BootEventRow, BootRow } from './tables.ts'
 
 export function toBootRow({ startedAt, updatedAt, address, host, image, version, ...boot }: Boot): BootRow {
   return {

@@ -1,11 +1,11 @@
 // The tables of boots and their events, written behind the back of whoever tells of them: a boot never waits for a disk.
-import { type Selectable } from 'kysely'
-import { type BootFilter, type BootStore } from '../boot/journal.ts'
-import { type Boot, type BootEvent } from '../boot/model.ts'
-import { type Clock, type Timer } from '../clock.ts'
+import type { Selectable } from 'kysely'
+import type { BootFilter, BootStore } from '../boot/journal.ts'
+import type { Boot, BootEvent } from '../boot/model.ts'
+import type { Clock, Timer } from '../clock.ts'
 import { fromBootRow, fromEventRow, toBootRow, toEventRow } from './boot-rows.ts'
-import { type Database } from './database.ts'
-import { type BootRow } from './tables.ts'
+import type { Database } from './database.ts'
+import type { BootRow } from './tables.ts'
 import { Turns } from './turns.ts'
 
 export interface BootsOptions {

@@ -1,7 +1,7 @@
 // Where each channel has been: the table, and what a rollback reads out of it.
-import { type Selectable } from 'kysely'
-import { type Database } from './database.ts'
-import { type ChannelMoveRow } from './tables.ts'
+import type { Selectable } from 'kysely'
+import type { Database } from './database.ts'
+import type { ChannelMoveRow } from './tables.ts'
 
 /** Which channel. */
 export interface ChannelRef {

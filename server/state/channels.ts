@@ -1,9 +1,9 @@
 // Movable names for versions. Moving one changes what the next boot gets, and nothing that is running.
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { recordAudit } from './audit.ts'
 import { type ChannelMove, type ChannelRef, loadMoves, saveMove, trail } from './channel-moves.ts'
 import { Conflict } from './conflict.ts'
-import { type Database } from './database.ts'
+import type { Database } from './database.ts'
 import { Turns } from './turns.ts'
 
 export interface Channel extends ChannelRef {

@@ -5,7 +5,7 @@ import { Kysely, Migrator } from 'kysely'
 import { DurableDialect, WriteAheadLog } from './durable-dialect.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { kyselyDatabase } from './sqlite.ts'
-import { type Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 export type Database = Kysely<Tables>
 

@@ -1,7 +1,7 @@
 // The table of groups.
-import { type Group } from '../boot/model.ts'
-import { type Database } from './database.ts'
-import { type GroupRow } from './tables.ts'
+import type { Group } from '../boot/model.ts'
+import type { Database } from './database.ts'
+import type { GroupRow } from './tables.ts'
 
 export async function loadGroups(database: Database): Promise<readonly Group[]> {
   const rows = await database.selectFrom('groups').selectAll().execute()

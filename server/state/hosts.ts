@@ -1,7 +1,7 @@
 // The table of hosts.
-import { type Host } from '../boot/model.ts'
-import { type Database } from './database.ts'
-import { type HostRow } from './tables.ts'
+import type { Host } from '../boot/model.ts'
+import type { Database } from './database.ts'
+import type { HostRow } from './tables.ts'
 
 export async function loadHosts(database: Database): Promise<readonly Host[]> {
   const rows = await database.selectFrom('hosts').selectAll().execute()

@@ -1,6 +1,6 @@
 // What a name and a channel or version stand for, out of the image store and the channels: both in memory.
-import { type Images, type Version } from '../boot/model.ts'
-import { type ChannelRef } from './channel-moves.ts'
+import type { Images, Version } from '../boot/model.ts'
+import type { ChannelRef } from './channel-moves.ts'
 
 /** What this needs of the image store, and no more. */
 export interface VersionSource {

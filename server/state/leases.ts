@@ -1,10 +1,10 @@
 // The table of leases: what DHCP promised must be on disk before the promise leaves.
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { CompiledQuery, type Selectable } from 'kysely'
-import { type Lease, type LeaseStore } from '../dhcp/leases.ts'
-import { type Ipv4 } from '../net/ipv4.ts'
-import { type Database } from './database.ts'
-import { type LeaseRow } from './tables.ts'
+import type { Lease, LeaseStore } from '../dhcp/leases.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
+import type { Database } from './database.ts'
+import type { LeaseRow } from './tables.ts'
 import { Turns } from './turns.ts'
 
 interface Batch {

@@ -1,8 +1,8 @@
 // The table of IPv6 leases: what DHCPv6 promised must be on disk before the promise leaves.
-import { type Selectable } from 'kysely'
-import { type Lease6, type LeaseStore6 } from '../dhcp6/leases.ts'
-import { type Database } from './database.ts'
-import { type Lease6Row } from './tables.ts'
+import type { Selectable } from 'kysely'
+import type { Lease6, LeaseStore6 } from '../dhcp6/leases.ts'
+import type { Database } from './database.ts'
+import type { Lease6Row } from './tables.ts'
 import { Turns } from './turns.ts'
 
 export class StoredLeases6 implements LeaseStore6 {

@@ -1,5 +1,5 @@
 // Every change of the tables, in order. One that has been released is never edited: add the next.
-import { type Kysely, type Migration } from 'kysely'
+import type { Kysely, Migration } from 'kysely'
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first-tables': {

@@ -1,6 +1,6 @@
 // node:sqlite in the shape that Kysely's SQLite dialect takes (better-sqlite3's).
-import { type DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { type SqliteDatabase, type SqliteStatement } from 'kysely'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { SqliteDatabase, SqliteStatement } from 'kysely'
 
 /** Kysely writes the same text for the same query, so that a few hundred statements are all there are. */
 const STATEMENTS_KEPT = 256

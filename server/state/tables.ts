@@ -1,8 +1,8 @@
 // The columns of every table. Moments are ms since 1970; IPv4 addresses are uint32; JSON is text.
-import { type Generated } from 'kysely'
-import { type Boot, type BootEvent } from '../boot/model.ts'
-import { type ChannelMove } from './channel-moves.ts'
-import { type Scope } from './tokens.ts'
+import type { Generated } from 'kysely'
+import type { Boot, BootEvent } from '../boot/model.ts'
+import type { ChannelMove } from './channel-moves.ts'
+import type { Scope } from './tokens.ts'
 
 export interface Tables {
   readonly groups: GroupRow

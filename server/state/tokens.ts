@@ -1,11 +1,11 @@
 // Bearer tokens. The secret is shown once; what is kept is its sha256: it is 256 random bits, so nothing slower is needed.
 import { createHash } from 'node:crypto'
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { recordAudit } from './audit.ts'
 import { Conflict } from './conflict.ts'
-import { type Database } from './database.ts'
+import type { Database } from './database.ts'
 import { writeSecret } from './secret-file.ts'
-import { type TokenRow } from './tables.ts'
+import type { TokenRow } from './tables.ts'
 import { Turns } from './turns.ts'
 
 /** Each includes the ones before it. */

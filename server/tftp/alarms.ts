@@ -1,6 +1,6 @@
 // One timer for all transfers. Hundreds of them move their deadlines with every ACK, and hardly any deadline is reached:
 // a timer for each would cost more than what it guards.
-import { type Clock, type Timer } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 
 export interface Sleeper {
   /** On the monotonic clock; infinite while it has nothing to wait for. */

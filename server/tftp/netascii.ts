@@ -1,5 +1,5 @@
 // Netascii (RFC 764 as RFC 1350 uses it): LF travels as CR LF, a bare CR as CR NUL. Pure.
-import { type ByteSource } from './blocks.ts'
+import type { ByteSource } from './blocks.ts'
 
 const NUL = 0
 const LF = 10

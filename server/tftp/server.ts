@@ -1,15 +1,15 @@
 // The TFTP server: one listening socket per local address, one connected socket per transfer, nothing but reads.
 import { isIPv6 } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import { type Resolve, type Resource, type TransferReport } from '../boot/model.ts'
-import { type Clock } from '../clock.ts'
+import type { Resolve, Resource, TransferReport } from '../boot/model.ts'
+import type { Clock } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
-import { type Log } from '../log.ts'
+import type { Log } from '../log.ts'
 import { parseAddress } from '../net/address.ts'
-import { type InterfaceWatch } from '../net/interface-watch.ts'
+import type { InterfaceWatch } from '../net/interface-watch.ts'
 import { type LocalAddress, localAddresses } from '../net/interfaces.ts'
 import { type Listeners, openListeners } from '../net/listeners.ts'
-import { type ChannelPorts, type Peer, type UdpEngine, type UdpPort } from '../net/udp.ts'
+import type { ChannelPorts, Peer, UdpEngine, UdpPort } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
 import { Alarms } from './alarms.ts'
@@ -27,7 +27,7 @@ import {
 import { Session, type SessionEnd, type TransferCounters } from './session.ts'
 import { type Lease, Sources } from './source.ts'
 import { blksizeForMtu, negotiate, type Terms, type TermsCaps } from './terms.ts'
-import { type TransferTerms } from './transfer.ts'
+import type { TransferTerms } from './transfer.ts'
 
 export interface TftpLimits extends AdmissionLimits {
   /** The largest block granted; undefined: what travels unfragmented on the card that was asked. */

@@ -1,9 +1,9 @@
 // Drives one transfer: the machine decides, this sends its blocks, wakes at its deadline and tells how it ended.
-import { type Clock } from '../clock.ts'
-import { type UdpChannel } from '../net/udp.ts'
+import type { Clock } from '../clock.ts'
+import type { UdpChannel } from '../net/udp.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
-import { type Alarms, type Sleeper } from './alarms.ts'
-import { type BlockReader } from './blocks.ts'
+import type { Alarms, Sleeper } from './alarms.ts'
+import type { BlockReader } from './blocks.ts'
 import { ackBlock, decodeTftp, ErrorCode, encodeError } from './packet.ts'
 import {
   advance,

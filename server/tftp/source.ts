@@ -1,7 +1,7 @@
 // Files and text bodies as sources of blocks. One open descriptor per file, however many transfers read it.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { type Resource } from '../boot/model.ts'
+import type { Resource } from '../boot/model.ts'
 import { BlockReader, type ByteSource, type SlabCache } from './blocks.ts'
 import { NetasciiSource } from './netascii.ts'
 

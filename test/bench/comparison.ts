@@ -1,7 +1,7 @@
 // Comparisons as they are run and kept: contenders take turns, round by round, and medians are compared.
 import { type Contender, US, US_PLAIN } from './contenders/contender.ts'
 import { RunningServer } from './lab/pinned.ts'
-import { type Scale } from './sections/section.ts'
+import type { Scale } from './sections/section.ts'
 import { median } from './statistics.ts'
 
 export interface Metric {

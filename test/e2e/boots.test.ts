@@ -1,9 +1,9 @@
 import './support/inside.ts'
 import t, { type Test } from 'tap'
-import { type BootSettings } from '../../server/boot/model.ts'
+import type { BootSettings } from '../../server/boot/model.ts'
 import { proveRoot } from '../../server/lab/proof.ts'
-import { type ClientOptions } from '../../server/lab/rig.ts'
-import { type Shell } from '../../server/lab/shell.ts'
+import type { ClientOptions } from '../../server/lab/rig.ts'
+import type { Shell } from '../../server/lab/shell.ts'
 import { layerOf } from './support/layer.ts'
 import { startWorld } from './support/world.ts'
 

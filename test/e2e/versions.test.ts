@@ -2,7 +2,7 @@ import './support/inside.ts'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
 import { BootSchema, LeaseSchema } from '../../server/http/schema.ts'
-import { type Shell } from '../../server/lab/shell.ts'
+import type { Shell } from '../../server/lab/shell.ts'
 import { layerOf } from './support/layer.ts'
 import { type Diskless, startWorld } from './support/world.ts'
 

@@ -1,18 +1,9 @@
 // Hosts, images and a journal's database in memory: what the boot decision is asked with in tests.
 import { Boots, type BootsDeps } from '../../server/boot/boots.ts'
-import { type BootStore } from '../../server/boot/journal.ts'
-import {
-  type Boot,
-  type BootEvent,
-  type Client,
-  type Group,
-  type Host,
-  type Images,
-  type Inventory,
-  type Version
-} from '../../server/boot/model.ts'
-import { type BootRules } from '../../server/boot/plan.ts'
-import { type Mac } from '../../server/net/mac.ts'
+import type { BootStore } from '../../server/boot/journal.ts'
+import type { Boot, BootEvent, Client, Group, Host, Images, Inventory, Version } from '../../server/boot/model.ts'
+import type { BootRules } from '../../server/boot/plan.ts'
+import type { Mac } from '../../server/net/mac.ts'
 import { FakeClock } from './clock.ts'
 
 export const MAC: Mac = '52:54:00:12:34:56'

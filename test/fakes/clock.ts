@@ -1,4 +1,4 @@
-import { type Clock, type Timer } from '../../server/clock.ts'
+import type { Clock, Timer } from '../../server/clock.ts'
 
 /** A clock that moves only when a test says so. */
 export class FakeClock implements Clock {

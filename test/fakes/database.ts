@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { sql } from 'kysely'
-import { type Test } from 'tap'
+import type { Test } from 'tap'
 import { type Database, openDatabase } from '../../server/state/database.ts'
-import { type Tables } from '../../server/state/tables.ts'
+import type { Tables } from '../../server/state/tables.ts'
 
 /** An empty database in memory, closed with the test. */
 export async function memoryDatabase(t: Test): Promise<Database> {

@@ -1,5 +1,5 @@
 import { open, readFile, rename } from 'node:fs/promises'
-import { type Lease, type LeaseStore } from '../../server/dhcp/leases.ts'
+import type { Lease, LeaseStore } from '../../server/dhcp/leases.ts'
 
 /** The store in good weather, in memory. `saves` counts commits. */
 export class MemoryLeaseStore implements LeaseStore {

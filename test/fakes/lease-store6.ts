@@ -1,4 +1,4 @@
-import { type Lease6, type LeaseStore6 } from '../../server/dhcp6/leases.ts'
+import type { Lease6, LeaseStore6 } from '../../server/dhcp6/leases.ts'
 
 /** Keeps leases in memory, and refuses to when it is told so. */
 export class MemoryLeaseStore6 implements LeaseStore6 {

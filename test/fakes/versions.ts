@@ -1,4 +1,4 @@
-import { type Version } from '../../server/boot/model.ts'
+import type { Version } from '../../server/boot/model.ts'
 
 /** A version that nobody will boot. */
 export function fakeVersion(image: string, version: string, publishedAt = '2026-01-01T00:00:00.000Z'): Version {

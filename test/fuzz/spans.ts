@@ -1,5 +1,5 @@
 // Where inputs of common shapes may be cut and joined.
-import { type Span } from './engine/target.ts'
+import type { Span } from './engine/target.ts'
 
 /** Pieces that end with one of these bytes. */
 export function pieces(input: Buffer, ...ends: readonly number[]): readonly Span[] {

@@ -2,7 +2,7 @@
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Target } from './engine/target.ts'
+import type { Target } from './engine/target.ts'
 
 export interface TargetModule {
   readonly module: string

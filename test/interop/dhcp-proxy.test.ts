@@ -1,6 +1,6 @@
 // ProxyDHCP beside other people's servers: they give the address, we give the boot options, and nobody is in the way.
 import t, { type Test } from 'tap'
-import { type DhcpPacket } from '../../server/dhcp/packet.ts'
+import type { DhcpPacket } from '../../server/dhcp/packet.ts'
 import { formatIpv4 } from '../../server/net/ipv4.ts'
 import {
   addr,

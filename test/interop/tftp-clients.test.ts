@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { type UdpEngine } from '../../server/net/udp.ts'
+import type { UdpEngine } from '../../server/net/udp.ts'
 import {
   atftp,
   busyboxTftp,

@@ -5,7 +5,7 @@ import { kernelArgumentFault, kernelLine } from '../../server/boot/cmdline.ts'
 import { renderGrub } from '../../server/boot/script/grub.ts'
 import { renderIpxe } from '../../server/boot/script/ipxe.ts'
 import { renderPxelinux } from '../../server/boot/script/pxelinux.ts'
-import { type ImageScript } from '../../server/boot/script/script.ts'
+import type { ImageScript } from '../../server/boot/script/script.ts'
 import { renderUBoot } from '../../server/boot/script/u-boot.ts'
 
 const RUNS = { numRuns: 2_000 }

@@ -3,7 +3,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t from 'tap'
-import { type Client } from '../../server/boot/model.ts'
+import type { Client } from '../../server/boot/model.ts'
 import { factsOf } from '../../server/dhcp/facts.ts'
 import { DhcpHandler } from '../../server/dhcp/handler.ts'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../server/dhcp/packet.ts'

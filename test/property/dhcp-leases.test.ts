@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Claimant, type Lease, SubnetLeases } from '../../server/dhcp/leases.ts'
 import { DHCP_DEFAULTS, type Reservations } from '../../server/dhcp/settings.ts'
-import { type Ipv4 } from '../../server/net/ipv4.ts'
+import type { Ipv4 } from '../../server/net/ipv4.ts'
 import { addr, roomOf } from '../support/dhcp-packets.ts'
 
 const BASE = addr('192.168.77.100')

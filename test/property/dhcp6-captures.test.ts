@@ -6,7 +6,7 @@ import t from 'tap'
 import { factsOf } from '../../server/dhcp6/facts.ts'
 import { decodeDhcp6, encodeMessage } from '../../server/dhcp6/packet.ts'
 import { MESSAGE, OPTION } from '../../server/dhcp6/registry.ts'
-import { type Dhcp6Config } from '../../server/dhcp6/settings.ts'
+import type { Dhcp6Config } from '../../server/dhcp6/settings.ts'
 import { handlerOf, readable, replyOf, SERVER_ID_OPTION } from '../support/dhcp6-messages.ts'
 import { type CapturedDatagram, readPcap6 } from '../support/pcap.ts'
 

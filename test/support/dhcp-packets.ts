@@ -1,5 +1,5 @@
 // Requests as clients send them, and replies as people read them.
-import { type BootAnswer, type BootAnswers } from '../../server/boot/answer.ts'
+import type { BootAnswer, BootAnswers } from '../../server/boot/answer.ts'
 import { type DhcpPacket, decodeDhcp } from '../../server/dhcp/packet.ts'
 import { MESSAGE_TYPE, OPTION } from '../../server/dhcp/registry.ts'
 import { DHCP_DEFAULTS, type DhcpConfig, type DhcpSubnet } from '../../server/dhcp/settings.ts'

@@ -1,6 +1,6 @@
 // A DHCP server for tests, and what it told.
 
-import { type DhcpEvent } from '../../server/boot/journal.ts'
+import type { DhcpEvent } from '../../server/boot/journal.ts'
 import { systemClock } from '../../server/clock.ts'
 import { NO_RESERVATIONS } from '../../server/dhcp/settings.ts'
 import { type DhcpServer, type DhcpServerOptions, startDhcpServer } from '../../server/dhcp/socket.ts'

@@ -1,6 +1,6 @@
 // DHCPv6 messages as clients and relay agents send them, and a handler to ask.
-import { type BootAnswer, type BootAnswers } from '../../server/boot/answer.ts'
-import { type Client } from '../../server/boot/model.ts'
+import type { BootAnswer, BootAnswers } from '../../server/boot/answer.ts'
+import type { Client } from '../../server/boot/model.ts'
 import { type Arrival6, Dhcp6Handler, type Link6 } from '../../server/dhcp6/handler.ts'
 import { association, pxeVendorClass } from '../../server/dhcp6/options.ts'
 import {
@@ -12,7 +12,7 @@ import {
   type Received6
 } from '../../server/dhcp6/packet.ts'
 import { MESSAGE, OPTION } from '../../server/dhcp6/registry.ts'
-import { type Dhcp6Config } from '../../server/dhcp6/settings.ts'
+import type { Dhcp6Config } from '../../server/dhcp6/settings.ts'
 import { type Ipv6, ipv6Bytes } from '../../server/net/ipv6.ts'
 
 export const SERVER_ID = Buffer.from('000400112233445566778899aabbccddeeff', 'hex')

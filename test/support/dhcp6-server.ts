@@ -1,5 +1,5 @@
 // A DHCPv6 server for tests, and what it told.
-import { type DhcpEvent } from '../../server/boot/journal.ts'
+import type { DhcpEvent } from '../../server/boot/journal.ts'
 import { systemClock } from '../../server/clock.ts'
 import { type Dhcp6Server, type Dhcp6ServerOptions, startDhcp6Server } from '../../server/dhcp6/socket.ts'
 import { createLog } from '../../server/log.ts'

@@ -1,6 +1,6 @@
 // Reads classic pcap files of Ethernet frames: the UDP datagrams in them, in order.
 import { readFileSync } from 'node:fs'
-import { type Ipv4 } from '../../server/net/ipv4.ts'
+import type { Ipv4 } from '../../server/net/ipv4.ts'
 import { type Ipv6, ipv6FromBytes } from '../../server/net/ipv6.ts'
 
 export interface CapturedDatagram<Address = Ipv4> {

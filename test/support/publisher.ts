@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { systemClock } from '../../server/clock.ts'
 import { type Disk, nodeDisk } from '../../server/image/disk.ts'
-import { type ImageStore } from '../../server/image/store.ts'
+import type { ImageStore } from '../../server/image/store.ts'
 import { superblock, tarEntry } from './squashfs.ts'
 import { bytes, INITRD, KERNEL, LAYER, openStore } from './store.ts'
 

@@ -3,7 +3,7 @@ import dgram from 'node:dgram'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../server/dhcp/packet.ts'
 import { loadDeviceSockets } from '../../server/net/device-socket.ts'
 import { formatIpv4 } from '../../server/net/ipv4.ts'
-import { type Namespace } from './netns.ts'
+import type { Namespace } from './netns.ts'
 
 export interface Heard {
   readonly from: string

@@ -2,7 +2,7 @@
 // late, so that others overtake them. It also counts what it sees.
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import { type Target } from './tftp-client.ts'
+import type { Target } from './tftp-client.ts'
 
 export interface Treatment {
   /** How many copies of the n-th DATA (from 0) arrive. */

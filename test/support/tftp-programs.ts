@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type Target } from './tftp-client.ts'
+import type { Target } from './tftp-client.ts'
 
 const run = promisify(execFile)
 

@@ -1,6 +1,6 @@
 // A TFTP server on loopback for tests, with names from a table.
 import { pino } from 'pino'
-import { type Resource, type TransferReport } from '../../server/boot/model.ts'
+import type { Resource, TransferReport } from '../../server/boot/model.ts'
 import { systemClock } from '../../server/clock.ts'
 import { linkedInterfaces } from '../../server/net/interfaces.ts'
 import { plainUdp, type UdpEngine } from '../../server/net/udp.ts'

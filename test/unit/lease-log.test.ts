@@ -1,6 +1,6 @@
 import t from 'tap'
-import { type DhcpEvent } from '../../server/boot/journal.ts'
-import { type LeaseChange } from '../../server/boot/lease-change.ts'
+import type { DhcpEvent } from '../../server/boot/journal.ts'
+import type { LeaseChange } from '../../server/boot/lease-change.ts'
 import { LeaseLog } from '../../server/lease-log.ts'
 import { FakeClock } from '../fakes/clock.ts'
 import { addr } from '../support/dhcp-packets.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type TransferReport } from '../../server/boot/model.ts'
+import type { TransferReport } from '../../server/boot/model.ts'
 import { TransferLog } from '../../server/transfer-log.ts'
 import { FakeClock } from '../fakes/clock.ts'
 import { addr } from '../support/dhcp-packets.ts'

@@ -1,7 +1,7 @@
 // What a Raspberry Pi's firmware reads. It shows no message of ours and has no way to its own disk but to find nothing.
 import { kernelLine } from '../cmdline.ts'
 import { PI_INITRD, PI_KERNEL } from '../raspberry-pi.ts'
-import { type BootScript } from './script.ts'
+import type { BootScript } from './script.ts'
 
 /** config.txt; undefined when there is no image to boot. */
 export function renderPiConfig(script: BootScript): string | undefined {

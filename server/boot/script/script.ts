@@ -1,5 +1,5 @@
 // What a boot script says, whatever its dialect: the boot plan with everything filled in that only this boot knows.
-import { type Arch, type Transport } from '../model.ts'
+import type { Arch, Transport } from '../model.ts'
 
 export type BootScript = ImageScript | LocalScript | RefusedScript
 

@@ -1,7 +1,7 @@
 // Who changed what, and when.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { type AuditEntry, type AuditPage } from '../../state/audit.ts'
+import type { AuditEntry, AuditPage } from '../../state/audit.ts'
 import { problems } from '../problem.ts'
 import { AuditEntrySchema, list } from '../schema.ts'
 import { needs } from '../token.ts'

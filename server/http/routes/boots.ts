@@ -1,9 +1,9 @@
 // Boots: which there are, how far each got, and what happens now.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import { type BootFilter } from '../../boot/journal.ts'
-import { type Boot, type BootEvent } from '../../boot/model.ts'
-import { type Clock } from '../../clock.ts'
+import type { BootFilter } from '../../boot/journal.ts'
+import type { Boot, BootEvent } from '../../boot/model.ts'
+import type { Clock } from '../../clock.ts'
 import { formatAddress } from '../../net/address.ts'
 import { type Mac, parseMac } from '../../net/mac.ts'
 import { present } from '../../state/present.ts'

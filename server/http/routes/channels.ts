@@ -1,8 +1,8 @@
 // Promoting a version is moving a channel: it changes what the next boot gets, and nothing already running.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import { type ChannelMove, type ChannelRef } from '../../state/channel-moves.ts'
-import { type Channel } from '../../state/channels.ts'
+import type { ChannelMove, ChannelRef } from '../../state/channel-moves.ts'
+import type { Channel } from '../../state/channels.ts'
 import { present } from '../../state/present.ts'
 import { answerConflicts } from '../conflicts.ts'
 import { notFound, problems } from '../problem.ts'

@@ -1,7 +1,7 @@
 // Hosts that share settings.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { type Group } from '../../boot/model.ts'
+import type { Group } from '../../boot/model.ts'
 import { present } from '../../state/present.ts'
 import { answerConflicts } from '../conflicts.ts'
 import { invalidRequest, notFound, problems } from '../problem.ts'

@@ -1,5 +1,5 @@
 // Whether the daemon can do its work, for whoever restarts it. Asks for no token, and tells nothing else.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { problems } from '../problem.ts'
 

@@ -1,7 +1,7 @@
 // Machines that we know.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import { type Host } from '../../boot/model.ts'
+import type { Host } from '../../boot/model.ts'
 import { formatIpv4, parseIpv4 } from '../../net/ipv4.ts'
 import { parseMac } from '../../net/mac.ts'
 import { present } from '../../state/present.ts'

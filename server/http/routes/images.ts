@@ -1,8 +1,8 @@
 // Named lines of roots.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import { type Version } from '../../boot/model.ts'
-import { type Channel } from '../../state/channels.ts'
+import type { Version } from '../../boot/model.ts'
+import type { Channel } from '../../state/channels.ts'
 import { notFound, problems } from '../problem.ts'
 import { ImageName, ImageSchema, list } from '../schema.ts'
 import { needs } from '../token.ts'

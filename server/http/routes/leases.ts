@@ -1,5 +1,5 @@
 // Addresses that DHCP has promised.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts'
 import { present } from '../../state/present.ts'

@@ -1,5 +1,5 @@
 // What a Prometheus scrapes, at the path where scrapers look for it.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { type Format, MEDIA_TYPES } from '../../metrics/exposition.ts'
 import { problems } from '../problem.ts'

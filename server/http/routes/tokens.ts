@@ -1,8 +1,8 @@
 // Who may use this API.
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { present } from '../../state/present.ts'
-import { type Scope, type Token } from '../../state/tokens.ts'
+import type { Scope, Token } from '../../state/tokens.ts'
 import { answerConflicts } from '../conflicts.ts'
 import { notFound, problems } from '../problem.ts'
 import { CreatedTokenSchema, list, NewTokenSchema, TokenSchema } from '../schema.ts'

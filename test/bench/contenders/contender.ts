@@ -1,7 +1,7 @@
 // A server that takes part: how it is started for a purpose, and what it calls the files.
 import { execFileSync } from 'node:child_process'
-import { type ServerCommand } from '../lab/pinned.ts'
-import { type ServedFile } from '../material.ts'
+import type { ServerCommand } from '../lab/pinned.ts'
+import type { ServedFile } from '../material.ts'
 
 export interface Contender {
   readonly name: string

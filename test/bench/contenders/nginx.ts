@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { cacheDirectory } from '../cache.ts'
-import { type ServerCommand } from '../lab/pinned.ts'
+import type { ServerCommand } from '../lab/pinned.ts'
 import { type Contender, debianVersion, plainName } from './contender.ts'
 
 export function nginx(root: string, address: string): Contender {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import npmTftpPackage from 'tftp/package.json' with { type: 'json' }
 import { cacheDirectory, ROOT } from '../cache.ts'
-import { type Material } from '../material.ts'
+import type { Material } from '../material.ts'
 import { type Contender, debianVersion, plainName } from './contender.ts'
 import { rootcast } from './rootcast.ts'
 

@@ -1,5 +1,5 @@
 // Bars as SVG: one panel for each comparison, its first metric, ours in another colour.
-import { type Comparison, type Row } from '../comparison.ts'
+import type { Comparison, Row } from '../comparison.ts'
 import { US } from '../contenders/contender.ts'
 
 const WIDTH = 720

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT } from '../cache.ts'
-import { type Aim, type Comparison } from '../comparison.ts'
-import { type Circumstances } from './machine.ts'
+import type { Aim, Comparison } from '../comparison.ts'
+import type { Circumstances } from './machine.ts'
 
 export const DOCS = path.join(ROOT, 'docs')
 export const FIGURES = path.join(DOCS, 'benchmarks')

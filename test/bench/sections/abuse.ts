@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import { type Aim, type Comparison, compare, type Metric, medianOf, type Sample } from '../comparison.ts'
-import { type Contender } from '../contenders/contender.ts'
+import type { Contender } from '../contenders/contender.ts'
 import { rootcast } from '../contenders/rootcast.ts'
 import { displayed, flags, generator } from '../lab/generators.ts'
 import { LOAD_CORE, type RunningServer, runLoad } from '../lab/pinned.ts'
-import { type Material } from '../material.ts'
+import type { Material } from '../material.ts'
 import { targetsFile } from '../targets.ts'
-import { type Outcome, type Scale, type Section } from './section.ts'
+import type { Outcome, Scale, Section } from './section.ts'
 
 const ADDRESS = '127.0.0.1'
 const HOARD = path.join(import.meta.dirname, '../load/hoard.ts')

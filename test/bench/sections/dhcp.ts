@@ -14,8 +14,8 @@ import { dhcpContenders, poolOf } from '../contenders/dhcp.ts'
 import { displayed, flags, generator } from '../lab/generators.ts'
 import { atLoad, RELAY, SERVER } from '../lab/network.ts'
 import { type RunningServer, runLoad, runPinned } from '../lab/pinned.ts'
-import { type Material } from '../material.ts'
-import { type Outcome, type Scale, type Section } from './section.ts'
+import type { Material } from '../material.ts'
+import type { Outcome, Scale, Section } from './section.ts'
 
 const RATES = [250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 10_000, 12_000, 14_000, 16_000] as const
 const ANSWERED = 0.99

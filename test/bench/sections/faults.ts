@@ -13,11 +13,11 @@ import { displayed, flags, generator } from '../lab/generators.ts'
 import { atLoad, RELAY, SERVER } from '../lab/network.ts'
 import { type RunningServer, runLoad } from '../lab/pinned.ts'
 import { residentNowMegabytes } from '../lab/resident.ts'
-import { type HoldersReport } from '../load/leaseholders.ts'
-import { type Material } from '../material.ts'
+import type { HoldersReport } from '../load/leaseholders.ts'
+import type { Material } from '../material.ts'
 import { median } from '../statistics.ts'
 import { targetsFile } from '../targets.ts'
-import { type Outcome, type Scale, type Section } from './section.ts'
+import type { Outcome, Scale, Section } from './section.ts'
 
 const RESTORED = 10_000
 /** So many that some are taken by new machines all the time. */

@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto'
 import { writeFailure } from '../../fuzz/engine/corpus.ts'
 import { fuzz as fuzzTarget } from '../../fuzz/engine/supervisor.ts'
 import { type TargetModule, targetModules } from '../../fuzz/targets.ts'
-import { type Aim, type Metric, type Row } from '../comparison.ts'
-import { type Outcome, type Scale, type Section } from './section.ts'
+import type { Aim, Metric, Row } from '../comparison.ts'
+import type { Outcome, Scale, Section } from './section.ts'
 
 const SECONDS: Readonly<Record<Scale['extent'], number>> = { quick: 20, default: 600, full: 3600 }
 const MOST_FAILURES = 5

@@ -1,13 +1,13 @@
 // What the daemon keeps in memory: at rest, and while many machines fetch at once.
 import { type Aim, type Comparison, compare, type Metric, type Sample } from '../comparison.ts'
-import { type Contender } from '../contenders/contender.ts'
+import type { Contender } from '../contenders/contender.ts'
 import { rootcast } from '../contenders/rootcast.ts'
 import { displayed, flags, generator } from '../lab/generators.ts'
 import { type RunningServer, runLoad } from '../lab/pinned.ts'
 import { residentNowMegabytes } from '../lab/resident.ts'
-import { type FileName, type Material } from '../material.ts'
+import type { FileName, Material } from '../material.ts'
 import { targetsFile } from '../targets.ts'
-import { type Outcome, type Scale, type Section } from './section.ts'
+import type { Outcome, Scale, Section } from './section.ts'
 
 const ADDRESS = '127.0.0.1'
 const IDLE = 'idle'

@@ -1,6 +1,6 @@
 // A part of the bench that can be run alone.
-import { type Aim, type Comparison } from '../comparison.ts'
-import { type Material } from '../material.ts'
+import type { Aim, Comparison } from '../comparison.ts'
+import type { Material } from '../material.ts'
 
 export interface Scale {
   readonly rounds: number

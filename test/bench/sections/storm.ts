@@ -9,9 +9,9 @@ import { rootcast } from '../contenders/rootcast.ts'
 import { displayed, flags, generator } from '../lab/generators.ts'
 import { atLoad, RELAY, SERVER } from '../lab/network.ts'
 import { type RunningServer, runLoad, type ServerCommand } from '../lab/pinned.ts'
-import { type Material } from '../material.ts'
+import type { Material } from '../material.ts'
 import { keepScript, SCRIPT } from './http.ts'
-import { type Outcome, type Scale, type Section } from './section.ts'
+import type { Outcome, Scale, Section } from './section.ts'
 
 const PEER = 'dnsmasq + nginx'
 const POOL = poolOf(10_000)

@@ -1,8 +1,8 @@
 // ProxyDHCP beside somebody else's DHCP server: that one gives addresses and knows nothing of booting.
-import { type Test } from 'tap'
-import { type BootSettings } from '../../../server/boot/model.ts'
+import type { Test } from 'tap'
+import type { BootSettings } from '../../../server/boot/model.ts'
 import { CARD, SWITCH } from '../../../server/lab/network.ts'
-import { type ClientOptions } from '../../../server/lab/rig.ts'
+import type { ClientOptions } from '../../../server/lab/rig.ts'
 import { ip, Namespace } from '../../support/netns.ts'
 import { startWorld } from './world.ts'
 

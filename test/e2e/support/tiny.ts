@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type PublishedVersion } from '../../../server/cli/publish.ts'
+import type { PublishedVersion } from '../../../server/cli/publish.ts'
 import { SCRATCH } from '../../../server/lab/namespace.ts'
 import { layerOf } from './layer.ts'
 import { tinyKernel } from './u-boot.ts'
-import { type World } from './world.ts'
+import type { World } from './world.ts'
 
 export const TINY = 'tiny'
 /** An ARM64 one: a PC's loader refuses it once it is there. */

@@ -1,12 +1,12 @@
 // An ARM64 board without a disk whose firmware is U-Boot, with somebody at its serial console. Emulated always: no PC has its processor.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type Readable, type Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { systemClock } from '../../../server/clock.ts'
 import { SerialConsole } from '../../../server/lab/console.ts'
 import { clientMac } from '../../../server/lab/network.ts'
 import { patience } from '../../../server/lab/patience.ts'
-import { type Mac } from '../../../server/net/mac.ts'
+import type { Mac } from '../../../server/net/mac.ts'
 
 const FIRMWARE = '/usr/lib/u-boot/qemu_arm64/u-boot.bin'
 const PROMPT = /\n=> $/

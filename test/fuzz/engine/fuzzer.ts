@@ -1,8 +1,8 @@
 // Feeds inputs to a target, keeps those that reach something new, and makes the next ones of them.
 import { type Mutations, mutate } from './mutate.ts'
-import { type Probes } from './probes.ts'
+import type { Probes } from './probes.ts'
 import { Random } from './random.ts'
-import { type Target } from './target.ts'
+import type { Target } from './target.ts'
 
 export interface FuzzerOptions {
   readonly target: Target

@@ -1,7 +1,7 @@
 // Rewrites modules as they are loaded, so that every branch reports when it is taken. Line numbers stay.
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { type AnyNode, type Literal, type Node, parse } from 'acorn'
-import { type Probes } from './probes.ts'
+import type { Probes } from './probes.ts'
 
 export interface Instrumentation {
   readonly probes: Probes

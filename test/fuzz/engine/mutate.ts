@@ -1,6 +1,6 @@
 // New inputs from old ones: small damage, known words, and parts moved, doubled, dropped or borrowed from another input.
-import { type Random } from './random.ts'
-import { type Span } from './target.ts'
+import type { Random } from './random.ts'
+import type { Span } from './target.ts'
 
 export interface Mutations {
   readonly random: Random

@@ -1,6 +1,6 @@
 // Starts a target's thread, and ends it when an input hangs or eats up the memory.
 import { Worker } from 'node:worker_threads'
-import { type Assignment, type Found, type Report } from './worker.ts'
+import type { Assignment, Found, Report } from './worker.ts'
 
 export interface Job {
   /** A file URL. */

@@ -4,7 +4,7 @@ import { readCorpus, replaceCorpus } from './corpus.ts'
 import { type Failure, Fuzzer, kindOf } from './fuzzer.ts'
 import { instrument } from './instrument.ts'
 import { Probes } from './probes.ts'
-import { type Target } from './target.ts'
+import type { Target } from './target.ts'
 
 export interface Assignment {
   /** Instrumented: URLs that end in a slash. */

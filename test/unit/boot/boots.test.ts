@@ -1,9 +1,9 @@
 import t from 'tap'
-import { type BootAnswer } from '../../../server/boot/answer.ts'
-import { type Boots, type ScriptRequest } from '../../../server/boot/boots.ts'
-import { type DhcpEvent } from '../../../server/boot/journal.ts'
-import { type Arch, type BootEvent, type Stage, type TransferReport } from '../../../server/boot/model.ts'
-import { type ImageScript } from '../../../server/boot/script/script.ts'
+import type { BootAnswer } from '../../../server/boot/answer.ts'
+import type { Boots, ScriptRequest } from '../../../server/boot/boots.ts'
+import type { DhcpEvent } from '../../../server/boot/journal.ts'
+import type { Arch, BootEvent, Stage, TransferReport } from '../../../server/boot/model.ts'
+import type { ImageScript } from '../../../server/boot/script/script.ts'
 import {
   bootWorld,
   CLIENT,

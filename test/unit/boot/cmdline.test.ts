@@ -8,7 +8,7 @@ import {
   origin,
   rootPath
 } from '../../../server/boot/cmdline.ts'
-import { type ImagePlan } from '../../../server/boot/model.ts'
+import type { ImagePlan } from '../../../server/boot/model.ts'
 import { CLIENT, MAC, NETWORK, SERVER, version } from '../../fakes/boot-world.ts'
 
 const PLAN: ImagePlan = {

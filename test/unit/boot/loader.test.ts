@@ -1,6 +1,6 @@
 import t from 'tap'
 import { archInWords, loaderFile, loaderFor } from '../../../server/boot/loader.ts'
-import { type Arch, type KernelLoader, type Loader, type Stage } from '../../../server/boot/model.ts'
+import type { Arch, KernelLoader, Loader, Stage } from '../../../server/boot/model.ts'
 
 type Row = [arch: Arch, stage: Stage, chosen: Loader | undefined, loader: KernelLoader]
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Arch, type ResourceRequest } from '../../../server/boot/model.ts'
+import type { Arch, ResourceRequest } from '../../../server/boot/model.ts'
 import { createResolver, ServerAddressUnknown } from '../../../server/boot/names.ts'
 import { bootWorld, CLIENT, client, host, inventoryOf, MAC, NETWORK, SERVER } from '../../fakes/boot-world.ts'
 

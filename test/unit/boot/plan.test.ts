@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type BootPlan, type Client, type Group, type Host } from '../../../server/boot/model.ts'
+import type { BootPlan, Client, Group, Host } from '../../../server/boot/model.ts'
 import { type BootFacts, planFor } from '../../../server/boot/plan.ts'
 import { client, group, host, imagesOf, inventoryOf, LOADER_NAMES, RULES, version } from '../../fakes/boot-world.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Boot, type Step } from '../../../server/boot/model.ts'
+import type { Boot, Step } from '../../../server/boot/model.ts'
 import {
   end,
   hear,

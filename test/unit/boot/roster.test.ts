@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Boot } from '../../../server/boot/model.ts'
+import type { Boot } from '../../../server/boot/model.ts'
 import { open } from '../../../server/boot/progress.ts'
 import { type Entry, entryOf, Roster } from '../../../server/boot/roster.ts'
 import { CLIENT, MAC } from '../../fakes/boot-world.ts'

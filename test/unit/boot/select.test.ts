@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Group, type Host } from '../../../server/boot/model.ts'
+import type { Group, Host } from '../../../server/boot/model.ts'
 import { type Selection, select } from '../../../server/boot/select.ts'
 import { client, group, host, inventoryOf } from '../../fakes/boot-world.ts'
 

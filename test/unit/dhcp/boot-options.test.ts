@@ -1,8 +1,8 @@
 import t from 'tap'
-import { type BootAnswer } from '../../../server/boot/answer.ts'
+import type { BootAnswer } from '../../../server/boot/answer.ts'
 import { type BootFieldsInput, bootFields } from '../../../server/dhcp/boot-options.ts'
 import { factsOf } from '../../../server/dhcp/facts.ts'
-import { type DhcpPacket } from '../../../server/dhcp/packet.ts'
+import type { DhcpPacket } from '../../../server/dhcp/packet.ts'
 import {
   addr,
   bootAnswer,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { destinationOf, informDestination } from '../../../server/dhcp/destination.ts'
 import { factsOf } from '../../../server/dhcp/facts.ts'
-import { type DhcpPacket } from '../../../server/dhcp/packet.ts'
+import type { DhcpPacket } from '../../../server/dhcp/packet.ts'
 import { formatIpv4 } from '../../../server/net/ipv4.ts'
 import { addr, bytes, message, type OptionList } from '../../support/dhcp-packets.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { asksFor, type Facts, factsOf, isEarlyRaspberryPi, userClasses, wants } from '../../../server/dhcp/facts.ts'
-import { type DhcpPacket } from '../../../server/dhcp/packet.ts'
+import type { DhcpPacket } from '../../../server/dhcp/packet.ts'
 import { addr, bytes, latin1, MAC, message, type OptionList, packet, quad } from '../../support/dhcp-packets.ts'
 
 const of = (options: OptionList, header: Partial<DhcpPacket> = {}): Facts =>

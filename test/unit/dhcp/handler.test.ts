@@ -1,6 +1,6 @@
 import t from 'tap'
-import { type BootAnswer } from '../../../server/boot/answer.ts'
-import { type Client } from '../../../server/boot/model.ts'
+import type { BootAnswer } from '../../../server/boot/answer.ts'
+import type { Client } from '../../../server/boot/model.ts'
 import { type Arrival, DhcpHandler, type Outcome } from '../../../server/dhcp/handler.ts'
 import { type DhcpPacket, decodeDhcp } from '../../../server/dhcp/packet.ts'
 import { type DhcpConfig, NO_RESERVATIONS, type Reservations } from '../../../server/dhcp/settings.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { LeaseWriter } from '../../../server/dhcp/lease-writer.ts'
-import { type Lease, type LeaseStore } from '../../../server/dhcp/leases.ts'
+import type { Lease, LeaseStore } from '../../../server/dhcp/leases.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { BrokenLeaseStore, HangingLeaseStore, MemoryLeaseStore } from '../../fakes/lease-store.ts'
 

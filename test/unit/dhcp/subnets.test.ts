@@ -1,6 +1,6 @@
 import t from 'tap'
 import { factsOf } from '../../../server/dhcp/facts.ts'
-import { type DhcpPacket } from '../../../server/dhcp/packet.ts'
+import type { DhcpPacket } from '../../../server/dhcp/packet.ts'
 import { chooseSubnet, serverAddress } from '../../../server/dhcp/subnets.ts'
 import { formatSubnet } from '../../../server/net/ipv4.ts'
 import { addr, bytes, message, net, type OptionList, quad, roomOf } from '../../support/dhcp-packets.ts'

@@ -2,7 +2,7 @@ import t from 'tap'
 import { association, readAssociations } from '../../../server/dhcp6/options.ts'
 import { decodeDhcp6, optionValue } from '../../../server/dhcp6/packet.ts'
 import { MESSAGE, OPTION, STATUS } from '../../../server/dhcp6/registry.ts'
-import { type Ipv6 } from '../../../server/net/ipv6.ts'
+import type { Ipv6 } from '../../../server/net/ipv6.ts'
 import {
   bytesOf,
   CLIENT_ID_OPTION,

@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { type ConnectionLimits, Connections, DEFAULT_LIMITS } from '../../../server/http/connections.ts'
-import { type Outlet } from '../../../server/http/outlet.ts'
+import type { Outlet } from '../../../server/http/outlet.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { eventually } from '../../support/netns.ts'
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { countRequests, newHttpCounters } from '../../../server/http/counters.ts'
 import { FakeClock } from '../../fakes/clock.ts'

@@ -3,7 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { buildImage, HOOKS_DIR, whatIsMade } from '../../../server/image-build/build.ts'
 import { cacheKey } from '../../../server/image-build/cache.ts'
-import { type BuildProgress } from '../../../server/image-build/progress.ts'
+import type { BuildProgress } from '../../../server/image-build/progress.ts'
 import { loadRecipe } from '../../../server/image-build/recipe.ts'
 import { writeManifest } from '../../../server/image-build/result.ts'
 

@@ -1,4 +1,4 @@
-import { type Entry } from 'squashfs-tools-ts'
+import type { Entry } from 'squashfs-tools-ts'
 import t from 'tap'
 import { localDisks, mergeLayers, type RootFacts, rootWarnings } from '../../../server/image/lint-root.ts'
 

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { Display } from '../../../server/lab/display.ts'
-import { type BootEvent } from '../../../server/lab/timeline.ts'
+import type { BootEvent } from '../../../server/lab/timeline.ts'
 
 const MAC = '52:54:00:77:00:01'
 const event: BootEvent = { bootId: 'b', mac: MAC, at: 12_345, step: 'kernel', outcome: 'ok', detail: 'kernel by HTTP' }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { ApiClient } from '../../../server/cli/client.ts'
 import { type BootEvent, Timeline } from '../../../server/lab/timeline.ts'

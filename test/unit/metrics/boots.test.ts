@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Boot } from '../../../server/boot/model.ts'
+import type { Boot } from '../../../server/boot/model.ts'
 import { type Observation, observe, open, type Progress } from '../../../server/boot/progress.ts'
 import { BootMetrics } from '../../../server/metrics/boots.ts'
 import { reading } from '../../support/metrics.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type DhcpEvent } from '../../../server/boot/journal.ts'
+import type { DhcpEvent } from '../../../server/boot/journal.ts'
 import { DhcpMetrics } from '../../../server/metrics/dhcp.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { BrokenLeaseStore, MemoryLeaseStore } from '../../fakes/lease-store.ts'

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
-import { type Clock } from '../../../server/clock.ts'
+import type { Clock } from '../../../server/clock.ts'
 import { collectProcess, LoopLag } from '../../../server/metrics/process.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { reading } from '../../support/metrics.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type TransferReport } from '../../../server/boot/model.ts'
+import type { TransferReport } from '../../../server/boot/model.ts'
 import { TftpMetrics } from '../../../server/metrics/tftp.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { reading } from '../../support/metrics.ts'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { type CardEndpoint, CardSockets, type CardSocketsOptions } from '../../../server/net/card-sockets.ts'
 import { loadDeviceSockets } from '../../../server/net/device-socket.ts'
-import { type Ipv4 } from '../../../server/net/ipv4.ts'
+import type { Ipv4 } from '../../../server/net/ipv4.ts'
 import { addr } from '../../support/dhcp-packets.ts'
 
 interface Heard {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Card, FollowedCards } from '../../../server/net/followed-cards.ts'
-import { type NetworkInterface } from '../../../server/net/interfaces.ts'
+import type { NetworkInterface } from '../../../server/net/interfaces.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { type NetworkInterface } from '../../../server/net/interfaces.ts'
+import type { NetworkInterface } from '../../../server/net/interfaces.ts'
 import { type ListenersOptions, type Listening, openListeners } from '../../../server/net/listeners.ts'
 
 const log = pino({ level: 'silent' })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { mksquashfs, mksquashfsArguments } from '../../../server/squashfs-tools-ts/mksquashfs.ts'
-import { type Progress } from '../../../server/squashfs-tools-ts/progress.ts'
+import type { Progress } from '../../../server/squashfs-tools-ts/progress.ts'
 import { cat, list } from '../../../server/squashfs-tools-ts/unsquashfs.ts'
 import { tar } from '../../support/squashfs.ts'
 

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { type Boot, type BootEvent } from '../../../server/boot/model.ts'
+import type { Boot, BootEvent } from '../../../server/boot/model.ts'
 import { StoredBoots } from '../../../server/state/boots.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { breakWrites, memoryDatabase } from '../../fakes/database.ts'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { type Host } from '../../../server/boot/model.ts'
+import type { Host } from '../../../server/boot/model.ts'
 import { AuditLog } from '../../../server/state/audit.ts'
 import { StoredInventory } from '../../../server/state/inventory.ts'
 import { FakeClock } from '../../fakes/clock.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Lease } from '../../../server/dhcp/leases.ts'
+import type { Lease } from '../../../server/dhcp/leases.ts'
 import { StoredLeases } from '../../../server/state/leases.ts'
 import { breakWrites, memoryDatabase } from '../../fakes/database.ts'
 

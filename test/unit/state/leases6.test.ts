@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Lease6 } from '../../../server/dhcp6/leases.ts'
+import type { Lease6 } from '../../../server/dhcp6/leases.ts'
 import { StoredLeases6 } from '../../../server/state/leases6.ts'
 import { breakWrites, memoryDatabase } from '../../fakes/database.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type ByteSource } from '../../../server/tftp/blocks.ts'
+import type { ByteSource } from '../../../server/tftp/blocks.ts'
 import { NetasciiSource, netasciiLength, toNetascii } from '../../../server/tftp/netascii.ts'
 
 const rows: readonly (readonly [string, string])[] = [

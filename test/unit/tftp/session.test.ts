@@ -1,10 +1,10 @@
 import t from 'tap'
-import { type Sendable, type UdpChannel } from '../../../server/net/udp.ts'
+import type { Sendable, UdpChannel } from '../../../server/net/udp.ts'
 import { Alarms } from '../../../server/tftp/alarms.ts'
 import { BlockReader, type ByteSource, SlabCache } from '../../../server/tftp/blocks.ts'
 import { decodeTftp, encodeAck, encodeError, encodeOack, type TftpPacket } from '../../../server/tftp/packet.ts'
 import { Session, type SessionEnd, type SessionOptions } from '../../../server/tftp/session.ts'
-import { type TransferTerms } from '../../../server/tftp/transfer.ts'
+import type { TransferTerms } from '../../../server/tftp/transfer.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 
 class FakeChannel implements UdpChannel {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { renderIpxe, renderIpxeIntroduction } from '../../../../server/boot/script/ipxe.ts'
-import { type ImageScript } from '../../../../server/boot/script/script.ts'
+import type { ImageScript } from '../../../../server/boot/script/script.ts'
 
 const IMAGE: ImageScript = {
   kind: 'image',

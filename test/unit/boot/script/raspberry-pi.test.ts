@@ -1,6 +1,6 @@
 import t from 'tap'
 import { renderPiCommandLine, renderPiConfig } from '../../../../server/boot/script/raspberry-pi.ts'
-import { type BootScript } from '../../../../server/boot/script/script.ts'
+import type { BootScript } from '../../../../server/boot/script/script.ts'
 
 const IMAGE: BootScript = {
   kind: 'image',

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { type Boot, type BootEvent } from '../../../../server/boot/model.ts'
+import type { Boot, BootEvent } from '../../../../server/boot/model.ts'
 import { adminApp } from '../../../fakes/admin.ts'
 
 const MAC = '52:54:00:00:00:01'

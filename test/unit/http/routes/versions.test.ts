@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Agent, get, request } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { adminApp, FakeStore, form } from '../../../fakes/admin.ts'
 import { fakeVersion } from '../../../fakes/versions.ts'
