@@ -1,9 +1,7 @@
 // The composition root: every part is made here, in the order in which they need one another, and ended in reverse.
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { storedBlobs } from './blobs.ts'
 import { Boots } from './boot/boots.ts'
@@ -19,6 +17,7 @@ import { newDuid } from './dhcp6/duid.ts'
 import { type Dhcp6Server, startDhcp6Server } from './dhcp6/socket.ts'
 import { DiskWatch, type WatchedDirectory } from './disk-watch.ts'
 import { EventLog } from './event-log.ts'
+import { AdminFace } from './http/admin-face.ts'
 import { BootFace } from './http/boot-face.ts'
 import { newHttpCounters } from './http/counters.ts'
 import { ImageStore } from './image/store.ts'
@@ -209,8 +208,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const disks = new DiskWatch({ directories: watchedDirectories(config), clock, log })
   ending('disk watch', () => disks.close())
 
-  // What speaks to administrators. It takes as long to load as all the rest, and machines are waiting.
-  const { buildAdminApp } = await import('./http/admin-app.ts')
+  // What speaks to administrators.
   const measured = {
     boots,
     http: httpCounters,
@@ -220,7 +218,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     disks,
     images: { directory: config.images.store, list: () => store.list() }
   }
-  const adminFace = buildAdminApp({
+  const adminFace = new AdminFace({
     audit,
     boots,
     channels,
@@ -249,13 +247,13 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     store,
     tokens
   })
-  ending('admin face', () => closeFace(adminFace))
+  ending('admin face', () => adminFace.close(CLOSE_MS / 2))
   const { address, port } = config.http.admin
   await listen(adminFace, { face: 'admin face', protocol: 'tcp', address, port, setting: 'http.admin' })
   const tokenFile = path.join(config.stateDir, 'admin-token')
   const isFirst = await tokens.ensureAdminToken(tokenFile)
 
-  const adminUrl = `http://${config.http.admin.address}:${portOf(adminFace)}`
+  const adminUrl = `http://${config.http.admin.address}:${adminFace.port}`
   if (loaders.missingPackages.length > 0) {
     log.warn(`loaders are missing: apt-get install -y --no-install-recommends ${loaders.missingPackages.join(' ')}`)
   }
@@ -320,9 +318,9 @@ function watchedDirectories({ stateDir, images }: Config): readonly WatchedDirec
   ]
 }
 
-async function listen(app: FastifyInstance, endpoint: Endpoint): Promise<void> {
+async function listen(face: AdminFace, endpoint: Endpoint): Promise<void> {
   try {
-    await app.listen({ host: endpoint.address, port: endpoint.port })
+    await face.listen(endpoint.address, endpoint.port)
   } catch (error) {
     throw listenError(error, endpoint)
   }
@@ -448,16 +446,6 @@ async function removeLease(address: number, leases: StoredLeases, dhcp: DhcpServ
   return isThere
 }
 
-/** Ends what is idle, waits for what is under way, and cuts off what still runs when time is up. */
-async function closeFace(app: FastifyInstance): Promise<void> {
-  const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS / 2)
-  try {
-    await app.close()
-  } finally {
-    clearTimeout(cutOff)
-  }
-}
-
 /** Never rejects: a part that can't end must not keep the others from it. */
 async function endInTime(what: string, end: () => unknown, clock: Clock, log: Log): Promise<void> {
   try {
@@ -467,11 +455,6 @@ async function endInTime(what: string, end: () => unknown, clock: Clock, log: Lo
   } catch (error) {
     log.error({ err: error }, `${what}: could not be ended`)
   }
-}
-
-function portOf(app: FastifyInstance): number {
-  const [address] = app.addresses() as AddressInfo[] // TCP only: no Unix socket is ever listened on
-  return address?.port ?? 0
 }
 
 function newBootId(): string {

@@ -25,20 +25,12 @@ export interface BootAppDeps {
   readonly checkInsPerMinute: number
 }
 
-/** A connection on which nothing moves for so long is closed: a machine that was switched off says nothing. */
-const IDLE_MS = 60_000
-const KEEP_ALIVE_MS = 10_000
-
 export function buildBootApp(deps: BootAppDeps): FastifyInstance {
   const app = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: CHECKIN_LENGTH,
-    connectionTimeout: IDLE_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
     exposeHeadRoutes: false,
-    // UEFI's Host header lacks the port and some loaders send none: it is never looked at.
-    http: { requireHostHeader: false },
     rewriteUrl: originForm,
     frameworkErrors: (_error, _request, reply) => text(reply, 400, 'bad request')
   })

@@ -4,10 +4,11 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Boots } from '../boot/boots.ts'
 import type { Resolve, TransferReport } from '../boot/model.ts'
 import { DropLog } from '../drop-log.ts'
-import { buildBootApp } from './boot-app.ts'
+import { createServer } from '../node-http.ts'
 import { type ConnectionLimits, Connections, DEFAULT_LIMITS } from './connections.ts'
 import { CountedRequest, type CountingDeps, countRequests, type DropReason } from './counters.ts'
 import { Doors } from './doors.ts'
+import { LateApp } from './late-app.ts'
 import { loadNativeSend, type NativeSend } from './native-send.ts'
 import { PerMinute } from './per-minute.ts'
 import { Sender } from './serve-file.ts'
@@ -41,13 +42,15 @@ const DROPPED: Readonly<Record<DropReason, string>> = {
   'stalled-download': 'downloads that stood still'
 }
 
+/** A connection on which nothing moves for so long is closed: a machine that was switched off says nothing. */
+const IDLE_MS = 60_000
+const KEEP_ALIVE_MS = 10_000
 const CHECKINS_PER_MINUTE = 600
 const SCRIPTS_PER_MINUTE = 120
 
 export class BootFace {
-  /** What is not a plain request. */
-  readonly app: FastifyInstance
   readonly #deps: BootFaceDeps
+  readonly #app: LateApp
   readonly #connections: Connections
   readonly #doors: Doors
   readonly #sender: Sender
@@ -56,9 +59,7 @@ export class BootFace {
 
   static async create(deps: BootFaceDeps): Promise<BootFace> {
     const native = 'native' in deps ? deps.native : await loadNativeSend()
-    const face = new BootFace(deps, native)
-    await face.app.ready()
-    return face
+    return new BootFace(deps, native)
   }
 
   private constructor(deps: BootFaceDeps, native: NativeSend | undefined) {
@@ -69,11 +70,17 @@ export class BootFace {
     const scripts = new PerMinute(limits?.scriptsPerMinute ?? SCRIPTS_PER_MINUTE, clock)
     const names: NameDeps = { ...deps, sender: this.#sender, scripts }
     const checkInsPerMinute = limits?.checkInsPerMinute ?? CHECKINS_PER_MINUTE
-    this.app = buildBootApp({
-      ...deps,
-      checkInsPerMinute,
-      serveName: (request, outlet) => serveName(names, request, outlet)
-    })
+    this.#app = new LateApp(async () => {
+      const { buildBootApp } = await import('./boot-app.ts')
+      return buildBootApp({
+        ...deps,
+        checkInsPerMinute,
+        serveName: (request, outlet) => serveName(names, request, outlet)
+      })
+    }, log)
+    // UEFI's Host header lacks the port and some loaders send none: it is never looked at.
+    const server = createServer({ requireHostHeader: false, keepAliveTimeout: KEEP_ALIVE_MS }, this.#app.answer)
+    server.setTimeout(IDLE_MS)
     this.#connections = new Connections({
       clock,
       native,
@@ -81,7 +88,7 @@ export class BootFace {
       trusted: new Set(deps.proxy?.addresses),
       answer: ({ method, target, headers }, { remoteAddress, localAddress }, outlet) =>
         serveName(names, { method, target, headers, remoteAddress, localAddress }, outlet),
-      handOver: (socket) => this.app.server.emit('connection', socket),
+      handOver: (socket) => server.emit('connection', socket),
       count: () => new CountedRequest(deps),
       onError: (error) => log.error({ err: error }, 'a request failed'),
       onDrop: (reason, address) => {
@@ -89,8 +96,8 @@ export class BootFace {
         this.#drops.count(DROPPED[reason], address)
       }
     })
-    countRequests(this.app.server, deps)
-    this.app.server.prependListener('request', (request, response) => {
+    countRequests(server, deps)
+    server.prependListener('request', (request, response) => {
       this.#connections.takenOver(request)
       response.once('close', () => this.#connections.answered(request.socket))
     })
@@ -99,6 +106,11 @@ export class BootFace {
 
   get port(): number {
     return this.#port
+  }
+
+  /** What answers all that is not a plain request. */
+  app(): Promise<FastifyInstance> {
+    return this.#app.ready()
   }
 
   /** How many there are now. */
@@ -126,7 +138,7 @@ export class BootFace {
     await this.#connections.close()
     cutOff.cancel()
     await this.#sender.close()
-    await this.app.close()
+    await this.#app.close()
     this.#drops.close()
   }
 }

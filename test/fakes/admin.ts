@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import pino from 'pino'
 import type { Test } from 'tap'
 import type { BootEvent, Version } from '../../server/boot/model.ts'
@@ -131,7 +131,7 @@ export async function adminApp(t: Test, overrides: Partial<AdminDeps> = {}) {
       return isThere
     }
   }
-  const app: FastifyInstance = buildAdminApp({
+  const deps: AdminDeps = {
     clock,
     log: pino({ level: 'silent' }),
     store,
@@ -146,7 +146,8 @@ export async function adminApp(t: Test, overrides: Partial<AdminDeps> = {}) {
     unwritable: () => [],
     scrape: async (format) => `# ${format}\n`,
     ...overrides
-  })
+  }
+  const app = buildAdminApp(deps)
   t.teardown(() => app.close())
   await app.ready()
 
@@ -154,7 +155,22 @@ export async function adminApp(t: Test, overrides: Partial<AdminDeps> = {}) {
     const authorization = scope === 'none' ? {} : { authorization: `Bearer ${secrets.get(scope)}` }
     return app.inject({ ...options, headers: { ...authorization, ...headers } })
   }
-  return { app, call, clock, database, store, boots, leases, audit, inventory, channels, tokens, journal, secrets }
+  return {
+    app,
+    deps,
+    call,
+    clock,
+    database,
+    store,
+    boots,
+    leases,
+    audit,
+    inventory,
+    channels,
+    tokens,
+    journal,
+    secrets
+  }
 }
 
 /** A form as a browser or curl sends it; a value that is a Buffer goes as a file. */

@@ -63,7 +63,7 @@ async function face(t: Test, deps: Partial<BootFaceDeps> = {}) {
     const response = await fetch(`http://127.0.0.1:${face.port}${url}`, { headers })
     return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) }
   }
-  return { app: face.app, get, asked, reported, checkIns }
+  return { app: await face.app(), get, asked, reported, checkIns }
 }
 
 t.test('a file, whole', async (t) => {
