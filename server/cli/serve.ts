@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts'
 import { DEFAULT_CONFIG_PATH, loadConfig, makeConfigFromExample } from '../config.ts'
 import { createLog } from '../log.ts'
 import { notifySystemd } from '../notify.ts'
+import { giveBackMemory } from '../spare-memory.ts'
 import { type Context, configPath, examples } from './context.ts'
 
 export function serveCommand(context: Context): Command {
@@ -34,6 +35,7 @@ async function serve(file: string, { stdout, env, signal }: Context): Promise<vo
   // Node keeps it at the end of a process; a daemon may never end in good order.
   flushCompileCache()
   await notifySystemd('READY=1', env.NOTIFY_SOCKET)
+  await giveBackMemory()
   if (!signal.aborted) await once(signal, 'abort')
   await notifySystemd('STOPPING=1', env.NOTIFY_SOCKET)
   await daemon.close()
