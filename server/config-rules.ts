@@ -3,13 +3,7 @@ import { isIPv6 } from 'node:net'
 import type { Config, ServedSubnet } from './config-schema.ts'
 import { broadcastAddress, contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from './net/ipv4.ts'
 import { formatPrefix6 } from './net/ipv6.ts'
-
-export type Path = readonly (string | number)[]
-
-export interface Mistake {
-  readonly path: Path
-  readonly message: string
-}
+import type { Mistake, Path } from './shape.ts'
 
 export function subnetMistakes(served: ServedSubnet, path: Path): readonly Mistake[] {
   const { subnet, pools, router } = served

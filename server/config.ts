@@ -1,22 +1,18 @@
 // Reading the configuration: every mistake is reported at once, each with its path and its line.
 import { constants, copyFile, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { TSchema } from 'typebox'
-import Value, { DecodeUnsafe, Pointer } from 'typebox/value'
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import {
   dhcp6Mistakes,
   dhcpMistakes,
   httpMistakes,
   ipv6Mistakes,
-  type Mistake,
-  type Path,
   subnetMistakes,
   tftpMistakes,
   udpMistakes
 } from './config-rules.ts'
-import { type Config, ConfigSchema, type ServedSubnet, ServedSubnetSchema } from './config-schema.ts'
-import { everyError } from './every-error.ts'
+import { type Config, configShape, servedSubnetShape } from './config-schema.ts'
+import { decode, type Mistake, type Path, type Shape } from './shape.ts'
 
 export type { Config } from './config-schema.ts'
 
@@ -72,11 +68,13 @@ export function parseConfig(text: string, file: string): Config {
   }))
   // A key given twice leaves the rest readable, so that the other mistakes can be named too.
   const readable = document.errors.every((error) => error.code === 'DUPLICATE_KEY')
-  const value: unknown = readable ? (document.toJS() ?? {}) : {}
-  const located = readable ? mistakesIn(value).map((mistake) => locate(mistake, document, lines)) : []
+  const { config, mistakes: found } = read(readable ? (document.toJS() ?? {}) : {})
+  const located = readable ? found.map((mistake) => locate(mistake, document, lines)) : []
   const mistakes = [...syntax, ...located].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
-  if (mistakes.length > 0) throw new ConfigError('CONFIG_INVALID', `${file} has ${count(mistakes)}`, mistakes)
-  return decode(value, path.dirname(path.resolve(file)))
+  if (mistakes.length > 0 || config === undefined) {
+    throw new ConfigError('CONFIG_INVALID', `${file} has ${count(mistakes)}`, mistakes)
+  }
+  return withPaths(config, path.dirname(path.resolve(file)))
 }
 
 /**
@@ -85,9 +83,10 @@ export function parseConfig(text: string, file: string): Config {
  * @throws ConfigError
  */
 export function configFrom(value: object, baseDir: string = CONFIG_DIR): Config {
-  const mistakes = mistakesIn(value).map(({ path, message }) => ({ path: formatPath(path), message, line: undefined }))
-  if (mistakes.length > 0) throw new ConfigError('CONFIG_INVALID', `the configuration has ${count(mistakes)}`, mistakes)
-  return decode(value, baseDir)
+  const { config, mistakes } = read(value)
+  if (config !== undefined) return withPaths(config, baseDir)
+  const told = mistakes.map(({ path, message }) => ({ path: formatPath(path), message, line: undefined }))
+  throw new ConfigError('CONFIG_INVALID', `the configuration has ${count(told)}`, told)
 }
 
 /** Makes `file` from the example; true when it was not there before. */
@@ -101,8 +100,7 @@ export async function makeConfigFromExample(file: string): Promise<boolean> {
   }
 }
 
-function decode(value: unknown, baseDir: string): Config {
-  const config = decoded<Config>(ConfigSchema, Value.Default(ConfigSchema, structuredClone(value)))
+function withPaths(config: Config, baseDir: string): Config {
   return {
     ...config,
     stateDir: path.resolve(baseDir, config.stateDir),
@@ -110,70 +108,35 @@ function decode(value: unknown, baseDir: string): Config {
   }
 }
 
-function mistakesIn(given: unknown): readonly Mistake[] {
-  const value = Value.Default(ConfigSchema, structuredClone(given))
-  const mistakes = schemaMistakes(ConfigSchema, value)
-  return [...mistakes, ...crossFieldMistakes(value, mistakes)]
+/** The configuration, unless there are mistakes. */
+function read(given: unknown): { readonly config?: Config; readonly mistakes: readonly Mistake[] } {
+  const { value, mistakes } = decode(configShape, given)
+  const all = [...mistakes, ...crossFieldMistakes(given)]
+  return value !== undefined && all.length === 0 ? { config: value, mistakes: [] } : { mistakes: all }
 }
 
-/**
- * Of what the schema finds no fault with. `Value.Decode` would infer the type once more from so large a schema, which keeps
- * the compiler busy for ever: the type stands beside the schema and is named at the call.
- */
-function decoded<T>(schema: TSchema, value: unknown): T {
-  return DecodeUnsafe({}, schema, structuredClone(value)) as T
-}
-
-/** Each rule looks only at what the schema found no fault with, so that one mistake does not hide or invent others. */
-function crossFieldMistakes(value: unknown, known: readonly Mistake[]): readonly Mistake[] {
-  const sound = (at: Path) => !known.some((mistake) => startsWith(mistake.path, at) || startsWith(at, mistake.path))
-  const { dhcp, dhcp6, tftp, http } = ConfigSchema.properties
-  const at = (...path: Path) => Pointer.Get(value, toPointer(path))
-
-  const subnets: unknown = at('dhcp', 'subnets')
+/** Each rule looks only at what has the right shape, so that one mistake does not hide or invent others. */
+function crossFieldMistakes(given: unknown): readonly Mistake[] {
+  const { fields } = configShape
+  const sound = <T>(shape: Shape<T>, value: unknown) => decode(shape, value).value
+  const subnets = member(member(given, 'dhcp'), 'subnets')
   const ofSubnets = (Array.isArray(subnets) ? subnets : []).flatMap((subnet: unknown, i) => {
-    const path = ['dhcp', 'subnets', i]
-    return sound(path) ? subnetMistakes(decoded<ServedSubnet>(ServedSubnetSchema, subnet), path) : []
+    const served = sound(servedSubnetShape, subnet)
+    return served ? subnetMistakes(served, ['dhcp', 'subnets', i]) : []
   })
-  const soundDhcp = sound(['dhcp']) ? decoded<Config['dhcp']>(dhcp, at('dhcp')) : undefined
-  const soundDhcp6 = sound(['dhcp6']) ? decoded<Config['dhcp6']>(dhcp6, at('dhcp6')) : undefined
-  const soundTftp = sound(['tftp']) ? decoded<Config['tftp']>(tftp, at('tftp')) : undefined
-  const soundHttp = sound(['http']) ? decoded<Config['http']>(http, at('http')) : undefined
+  const dhcp = sound(fields.dhcp, member(given, 'dhcp'))
+  const dhcp6 = sound(fields.dhcp6, member(given, 'dhcp6'))
+  const tftp = sound(fields.tftp, member(given, 'tftp'))
+  const http = sound(fields.http, member(given, 'http'))
   return [
     ...ofSubnets,
-    ...(soundDhcp ? dhcpMistakes(soundDhcp) : []),
-    ...(soundDhcp6 ? dhcp6Mistakes(soundDhcp6) : []),
-    ...(soundTftp ? tftpMistakes(soundTftp) : []),
-    ...(soundHttp ? httpMistakes(soundHttp) : []),
-    ...(soundDhcp && soundDhcp6 && soundTftp
-      ? udpMistakes({ dhcp: soundDhcp, dhcp6: soundDhcp6, tftp: soundTftp })
-      : []),
-    ...(soundDhcp6 && soundHttp ? ipv6Mistakes({ dhcp6: soundDhcp6, http: soundHttp }) : [])
+    ...(dhcp ? dhcpMistakes(dhcp) : []),
+    ...(dhcp6 ? dhcp6Mistakes(dhcp6) : []),
+    ...(tftp ? tftpMistakes(tftp) : []),
+    ...(http ? httpMistakes(http) : []),
+    ...(dhcp && dhcp6 && tftp ? udpMistakes({ dhcp, dhcp6, tftp }) : []),
+    ...(dhcp6 && http ? ipv6Mistakes({ dhcp6, http }) : [])
   ]
-}
-
-function schemaMistakes(schema: TSchema, value: unknown): readonly Mistake[] {
-  return everyError(schema, value).flatMap((error): Mistake[] => {
-    const path = fromPointer(error.instancePath)
-    switch (error.keyword) {
-      case 'additionalProperties': // told once more, key by key, as `boolean`
-        return []
-      case 'boolean':
-        return [{ path, message: `unknown key; known here: ${knownKeys(schema, error.schemaPath).join(', ')}` }]
-      case 'required':
-        return error.params.requiredProperties.map((key) => ({ path: [...path, key], message: 'is missing' }))
-      case 'enum':
-        return [{ path, message: `must be one of ${error.params.allowedValues.join(', ')}` }]
-      default:
-        return [{ path, message: error.message }]
-    }
-  })
-}
-
-function knownKeys(schema: TSchema, schemaPath: string): readonly string[] {
-  const parent: unknown = Pointer.Get(schema, schemaPath.replace(/^#/, '').replace(/\/additionalProperties$/, ''))
-  const properties = parent instanceof Object && 'properties' in parent ? parent.properties : undefined
-  return properties instanceof Object ? Object.keys(properties) : []
 }
 
 function locate({ path, message }: Mistake, document: Document.Parsed, lines: LineCounter): LocatedMistake {
@@ -206,17 +169,8 @@ function formatPath(path: Path): string {
     .replace(/^\./, '')
 }
 
-function fromPointer(pointer: string): Path {
-  const parts = pointer.split('/').slice(1)
-  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')))
-}
-
-function toPointer(path: Path): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-}
-
-function startsWith(path: Path, start: Path): boolean {
-  return start.every((part, i) => path[i] === part)
+function member(value: unknown, key: string): unknown {
+  return value instanceof Object && key in value ? Reflect.get(value, key) : undefined
 }
 
 function count(mistakes: readonly unknown[]): string {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { type Config, ConfigError, configFrom, DEFAULT_CONFIG_PATH, loadConfig } from '../config.ts'
-import { ApiClient } from './client.ts'
+import type { ApiClient } from './client.ts'
 import { CommandFailure } from './failure.ts'
 import { type Column, formatFields, formatTable } from './table.ts'
 
@@ -40,6 +40,8 @@ export function configPath(given: string | undefined, { env }: Context): string 
 
 /** A client for the daemon that the options, the environment or the local configuration name. */
 export async function connect(options: ApiOptions, context: Context): Promise<ApiClient> {
+  // Only here: the daemon has no use for it.
+  const { ApiClient } = await import('./client.ts')
   const { env, signal } = context
   const url = options.url ?? env.ROOTCAST_URL
   const token = options.token ?? env.ROOTCAST_TOKEN

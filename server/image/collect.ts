@@ -1,14 +1,13 @@
 // Which blobs are still wanted, and the end of those that aren't. The store calls this in its own turn, so that no
 // publication is between its blobs and its index entry when a blob goes.
-import Type from 'typebox'
-import Value from 'typebox/value'
+import { type Decoded, decode, openObject, text } from '../shape.ts'
 import { isAbsent } from './disk.ts'
 import type { OciLayout } from './layout.ts'
-import { DigestSchema } from './manifest.ts'
+import { digestShape } from './manifest.ts'
 import type { Index } from './oci-index.ts'
 
-const Named = Type.Object({ mediaType: Type.String(), digest: DigestSchema })
-export type Named = Type.Static<typeof Named>
+const namedShape = openObject({ mediaType: text(), digest: digestShape })
+export type Named = Decoded<typeof namedShape>
 
 /** Media types whose blobs name further blobs; those of Docker too, as another tool may have put them here. */
 const NAMING = new Set([
@@ -67,7 +66,8 @@ export function namedBy(bytes: Uint8Array): readonly Named[] | undefined {
   const found: Named[] = []
   try {
     JSON.parse(Buffer.from(bytes).toString('utf8'), (_, value: unknown) => {
-      if (Value.Check(Named, value)) found.push(value)
+      const named = decode(namedShape, value).value
+      if (named !== undefined) found.push(named)
       return value
     })
   } catch {

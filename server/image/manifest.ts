@@ -3,9 +3,20 @@
 // The manifest holds what a machine boots and nothing of its name or its time, and there is one way to write it,
 // so that the same content has the same digest wherever and whenever it is published. Names stand in the index.
 import { createHash } from 'node:crypto'
-import Type from 'typebox'
-import Value from 'typebox/value'
 import type { Blob } from '../boot/model.ts'
+import {
+  type Decoded,
+  decode,
+  integer,
+  list,
+  matching,
+  oneOf,
+  openObject,
+  optional,
+  record,
+  type Shape,
+  text
+} from '../shape.ts'
 
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 export const ARTIFACT_TYPE = 'application/vnd.rootcast.version.v1'
@@ -45,28 +56,29 @@ export class MalformedManifest extends Error {
   }
 }
 
-export const DigestSchema = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
+export const digestShape = matching(/^sha256:[0-9a-f]{64}$/)
+const annotations = optional(record(text()))
 
 /** Fields that we don't know may be there: the specification lets them. */
-export const DescriptorSchema = Type.Object({
-  mediaType: Type.String({ minLength: 1 }),
-  digest: DigestSchema,
-  size: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-  annotations: Type.Optional(Type.Record(Type.String(), Type.String()))
+export const descriptorShape = openObject({
+  mediaType: text({ shortest: 1 }),
+  digest: digestShape,
+  size: integer({ from: 0, to: Number.MAX_SAFE_INTEGER }),
+  annotations
 })
-export type Descriptor = Type.Static<typeof DescriptorSchema>
+export type Descriptor = Decoded<typeof descriptorShape>
 
-const ManifestSchema = Type.Object({
-  schemaVersion: Type.Literal(2),
-  mediaType: Type.Literal(MANIFEST_MEDIA_TYPE),
-  artifactType: Type.Literal(ARTIFACT_TYPE),
-  config: DescriptorSchema,
-  layers: Type.Array(DescriptorSchema),
-  annotations: Type.Optional(Type.Record(Type.String(), Type.String()))
+const manifestShape = openObject({
+  schemaVersion: oneOf(2),
+  mediaType: oneOf(MANIFEST_MEDIA_TYPE),
+  artifactType: oneOf(ARTIFACT_TYPE),
+  config: descriptorShape,
+  layers: list(descriptorShape),
+  annotations
 })
-type Manifest = Type.Static<typeof ManifestSchema>
+type Manifest = Decoded<typeof manifestShape>
 
-const ConfigSchema = Type.Object({ arguments: Type.Array(Type.String()) })
+const configShape = openObject({ arguments: list(text()) })
 
 export function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
@@ -100,7 +112,7 @@ export function configOf(manifest: Uint8Array): Blob {
 export function decodeManifest(manifest: Uint8Array, config: Uint8Array): Content {
   const parsed = parseManifest(manifest)
   if (sha256(config) !== parsed.config.digest) throw new MalformedManifest('the config is not the one that is named')
-  const settings = check(ConfigSchema, config, 'config')
+  const settings = check(configShape, config, 'config')
   return {
     kernel: only(parsed, KERNEL_MEDIA_TYPE, 'kernel'),
     initrd: only(parsed, INITRD_MEDIA_TYPE, 'initrd'),
@@ -116,7 +128,7 @@ function descriptor(mediaType: string, { digest, sizeBytes }: Blob, title: strin
 }
 
 function parseManifest(bytes: Uint8Array): Manifest {
-  const manifest = check(ManifestSchema, bytes, 'manifest')
+  const manifest = check(manifestShape, bytes, 'manifest')
   if (manifest.config.mediaType !== CONFIG_MEDIA_TYPE) {
     throw new MalformedManifest(`unknown config media type ${manifest.config.mediaType}`)
   }
@@ -146,11 +158,11 @@ function blob({ digest, size }: Descriptor): Blob {
   return { digest, sizeBytes: size }
 }
 
-function check<T extends Type.TSchema>(schema: T, bytes: Uint8Array, what: string): Type.Static<T> {
-  const json = parseJson(bytes, what)
-  if (Value.Check(schema, json)) return json
-  const [first] = Value.Errors(schema, json)
-  throw new MalformedManifest(`${what}${first?.instancePath ?? ''}: ${first?.message ?? 'malformed'}`)
+function check<T>(shape: Shape<T>, bytes: Uint8Array, what: string): T {
+  const { value, mistakes } = decode(shape, parseJson(bytes, what))
+  if (value !== undefined) return value
+  const [first] = mistakes
+  throw new MalformedManifest(`${[what, ...(first?.path ?? [])].join('/')}: ${first?.message ?? 'malformed'}`)
 }
 
 function parseJson(bytes: Uint8Array, what: string): unknown {

@@ -1,8 +1,7 @@
 // index.json: which versions there are (image-spec v1.1, image-layout.md). Pure: bytes and values.
 // Entries that aren't ours, and fields that we don't know, survive every change.
-import Type from 'typebox'
-import Value from 'typebox/value'
-import { DescriptorSchema, MalformedManifest } from './manifest.ts'
+import { type Decoded, decode, list, oneOf, openObject, text } from '../shape.ts'
+import { descriptorShape, MalformedManifest } from './manifest.ts'
 import { isImageName, isVersionName } from './names.ts'
 
 export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}')
@@ -11,11 +10,8 @@ const REF_NAME = 'org.opencontainers.image.ref.name'
 const CREATED = 'org.opencontainers.image.created'
 const WARNINGS = 'io.rootcast.warnings'
 
-const IndexSchema = Type.Object({
-  schemaVersion: Type.Literal(2),
-  manifests: Type.Array(DescriptorSchema)
-})
-export type Index = Type.Static<typeof IndexSchema>
+const indexShape = openObject({ schemaVersion: oneOf(2), manifests: list(descriptorShape) })
+export type Index = Decoded<typeof indexShape>
 export type IndexEntry = Index['manifests'][number]
 
 export interface VersionName {
@@ -33,8 +29,9 @@ export function decodeIndex(bytes: Uint8Array): Index {
   } catch (cause) {
     throw new MalformedManifest('index.json is not JSON', { cause })
   }
-  if (!Value.Check(IndexSchema, json)) throw new MalformedManifest('index.json is not an OCI image index')
-  return json
+  const { value } = decode(indexShape, json)
+  if (value === undefined) throw new MalformedManifest('index.json is not an OCI image index')
+  return value
 }
 
 export function encodeIndex(index: Index): Buffer {
@@ -78,12 +75,12 @@ export function publishedAtOf(entry: IndexEntry): string | undefined {
   return entry.annotations?.[CREATED]
 }
 
-const WarningsSchema = Type.Array(Type.String())
+const warningsShape = list(text())
 
 export function warningsOf(entry: IndexEntry): readonly string[] {
   try {
     const warnings: unknown = JSON.parse(entry.annotations?.[WARNINGS] ?? '[]')
-    return Value.Check(WarningsSchema, warnings) ? warnings : []
+    return decode(warningsShape, warnings).value ?? []
   } catch {
     return [] // somebody else's annotation: a remark lost, and no version
   }
