@@ -1,12 +1,11 @@
 // rootcast serve: the daemon in the foreground, until a signal ends it.
 import { once } from 'node:events'
-import { flushCompileCache } from 'node:module'
 import { Command } from 'commander'
+import { afterLoading } from '../after-loading.ts'
 import { systemClock } from '../clock.ts'
 import { DEFAULT_CONFIG_PATH, loadConfig, makeConfigFromExample } from '../config.ts'
 import { createLog } from '../log.ts'
 import { notifySystemd } from '../notify.ts'
-import { giveBackMemory } from '../spare-memory.ts'
 import { type Context, configPath, examples } from './context.ts'
 
 export function serveCommand(context: Context): Command {
@@ -32,10 +31,8 @@ async function serve(file: string, { stdout, env, signal }: Context): Promise<vo
   // Only here: no other command should wait for all of the daemon to load.
   const { startDaemon } = await import('../daemon.ts')
   const daemon = await startDaemon(config, { clock: systemClock, log })
-  // Node keeps it at the end of a process; a daemon may never end in good order.
-  flushCompileCache()
   await notifySystemd('READY=1', env.NOTIFY_SOCKET)
-  await giveBackMemory()
+  await afterLoading()
   if (!signal.aborted) await once(signal, 'abort')
   await notifySystemd('STOPPING=1', env.NOTIFY_SOCKET)
   await daemon.close()

@@ -1,6 +1,7 @@
 // An application that is loaded when the first request asks for it: its framework costs memory and a good part of the start,
 // and a daemon may run for days before anybody needs it.
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { afterLoading } from '../after-loading.ts'
 import type { IncomingMessage, ServerResponse } from '../node-http.ts'
 
 export class LateApp {
@@ -39,6 +40,7 @@ export class LateApp {
     try {
       const app = await this.#load()
       await app.ready()
+      await afterLoading()
       return app
     } catch (error) {
       this.#app = undefined
