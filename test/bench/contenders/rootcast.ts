@@ -9,7 +9,7 @@ import { RunningServer, type ServerCommand } from '../lab/pinned.ts'
 import { BOOT_VERSION, IMAGE, type Material } from '../material.ts'
 import { type Contender, US, US_PLAIN } from './contender.ts'
 
-const ADMIN_PORT = 8070
+export const ADMIN_PORT = 8070
 
 export interface RootcastSettings {
   readonly address: string

@@ -1,5 +1,5 @@
 // Resident memory, read from /proc.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 
 /** One process: the most that was ever resident. Several: what is resident now, shared pages counted once. */
 export function residentMegabytes(pids: readonly number[]): number {
@@ -11,6 +11,11 @@ export function residentMegabytes(pids: readonly number[]): number {
 /** What is resident now, shared pages and all. */
 export function residentNowMegabytes(pid: number): number {
   return field(`/proc/${pid}/status`, 'VmRSS')
+}
+
+/** From here on, the most that is ever resident is counted anew (proc(5), clear_refs). */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }
 
 function field(file: string, name: string): number {
