@@ -1,9 +1,9 @@
 // What a schema can't say: how one setting bounds another.
 import { isIPv6 } from 'node:net'
 import type { Config, ServedSubnet } from './config-schema.ts'
+import type { Mistake, Path } from './decode.ts'
 import { broadcastAddress, contains, formatIpv4, formatSubnet, type Ipv4, type Subnet } from './net/ipv4.ts'
 import { formatPrefix6 } from './net/ipv6.ts'
-import type { Mistake, Path } from './shape.ts'
 
 export function subnetMistakes(served: ServedSubnet, path: Path): readonly Mistake[] {
   const { subnet, pools, router } = served

@@ -1,6 +1,7 @@
 // Reading the configuration: every mistake is reported at once, each with its path and its line.
 import { constants, copyFile, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import type * as v from 'valibot'
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import {
   dhcp6Mistakes,
@@ -11,8 +12,8 @@ import {
   tftpMistakes,
   udpMistakes
 } from './config-rules.ts'
-import { type Config, configShape, servedSubnetShape } from './config-schema.ts'
-import { decode, type Mistake, type Path, type Shape } from './shape.ts'
+import { type Config, configEntries, configSchema, servedSubnetSchema } from './config-schema.ts'
+import { decode, type Mistake, type Path } from './decode.ts'
 
 export type { Config } from './config-schema.ts'
 
@@ -110,24 +111,23 @@ function withPaths(config: Config, baseDir: string): Config {
 
 /** The configuration, unless there are mistakes. */
 function read(given: unknown): { readonly config?: Config; readonly mistakes: readonly Mistake[] } {
-  const { value, mistakes } = decode(configShape, given)
+  const { value, mistakes } = decode(configSchema, given)
   const all = [...mistakes, ...crossFieldMistakes(given)]
   return value !== undefined && all.length === 0 ? { config: value, mistakes: [] } : { mistakes: all }
 }
 
 /** Each rule looks only at what has the right shape, so that one mistake does not hide or invent others. */
 function crossFieldMistakes(given: unknown): readonly Mistake[] {
-  const { fields } = configShape
-  const sound = <T>(shape: Shape<T>, value: unknown) => decode(shape, value).value
+  const sound = <const S extends v.GenericSchema>(schema: S, value: unknown) => decode(schema, value).value
   const subnets = member(member(given, 'dhcp'), 'subnets')
   const ofSubnets = (Array.isArray(subnets) ? subnets : []).flatMap((subnet: unknown, i) => {
-    const served = sound(servedSubnetShape, subnet)
+    const served = sound(servedSubnetSchema, subnet)
     return served ? subnetMistakes(served, ['dhcp', 'subnets', i]) : []
   })
-  const dhcp = sound(fields.dhcp, member(given, 'dhcp'))
-  const dhcp6 = sound(fields.dhcp6, member(given, 'dhcp6'))
-  const tftp = sound(fields.tftp, member(given, 'tftp'))
-  const http = sound(fields.http, member(given, 'http'))
+  const dhcp = sound(configEntries.dhcp, member(given, 'dhcp'))
+  const dhcp6 = sound(configEntries.dhcp6, member(given, 'dhcp6'))
+  const tftp = sound(configEntries.tftp, member(given, 'tftp'))
+  const http = sound(configEntries.http, member(given, 'http'))
   return [
     ...ofSubnets,
     ...(dhcp ? dhcpMistakes(dhcp) : []),

@@ -1,13 +1,14 @@
 // Which blobs are still wanted, and the end of those that aren't. The store calls this in its own turn, so that no
 // publication is between its blobs and its index entry when a blob goes.
-import { type Decoded, decode, openObject, text } from '../shape.ts'
+import * as v from 'valibot'
+import { openObject } from '../decode.ts'
 import { isAbsent } from './disk.ts'
 import type { OciLayout } from './layout.ts'
-import { digestShape } from './manifest.ts'
+import { digestSchema } from './manifest.ts'
 import type { Index } from './oci-index.ts'
 
-const namedShape = openObject({ mediaType: text(), digest: digestShape })
-export type Named = Decoded<typeof namedShape>
+const namedSchema = openObject({ mediaType: v.string(), digest: digestSchema })
+export type Named = v.InferInput<typeof namedSchema>
 
 /** Media types whose blobs name further blobs; those of Docker too, as another tool may have put them here. */
 const NAMING = new Set([
@@ -66,8 +67,7 @@ export function namedBy(bytes: Uint8Array): readonly Named[] | undefined {
   const found: Named[] = []
   try {
     JSON.parse(Buffer.from(bytes).toString('utf8'), (_, value: unknown) => {
-      const named = decode(namedShape, value).value
-      if (named !== undefined) found.push(named)
+      if (v.is(namedSchema, value)) found.push(value)
       return value
     })
   } catch {

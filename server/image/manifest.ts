@@ -3,20 +3,9 @@
 // The manifest holds what a machine boots and nothing of its name or its time, and there is one way to write it,
 // so that the same content has the same digest wherever and whenever it is published. Names stand in the index.
 import { createHash } from 'node:crypto'
+import * as v from 'valibot'
 import type { Blob } from '../boot/model.ts'
-import {
-  type Decoded,
-  decode,
-  integer,
-  list,
-  matching,
-  oneOf,
-  openObject,
-  optional,
-  record,
-  type Shape,
-  text
-} from '../shape.ts'
+import { decode, integer, oneOf, openObject, plainObject } from '../decode.ts'
 
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 export const ARTIFACT_TYPE = 'application/vnd.rootcast.version.v1'
@@ -56,29 +45,31 @@ export class MalformedManifest extends Error {
   }
 }
 
-export const digestShape = matching(/^sha256:[0-9a-f]{64}$/)
-const annotations = optional(record(text()))
+export const digestSchema = v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/))
+const annotations = v.exactOptional(
+  v.pipe(plainObject<Readonly<Record<string, string>>>(), v.record(v.string(), v.string()))
+)
 
 /** Fields that we don't know may be there: the specification lets them. */
-export const descriptorShape = openObject({
-  mediaType: text({ shortest: 1 }),
-  digest: digestShape,
-  size: integer({ from: 0, to: Number.MAX_SAFE_INTEGER }),
+export const descriptorSchema = openObject({
+  mediaType: v.pipe(v.string(), v.nonEmpty()),
+  digest: digestSchema,
+  size: integer(0, Number.MAX_SAFE_INTEGER),
   annotations
 })
-export type Descriptor = Decoded<typeof descriptorShape>
+export type Descriptor = v.InferInput<typeof descriptorSchema>
 
-const manifestShape = openObject({
+const manifestSchema = openObject({
   schemaVersion: oneOf(2),
   mediaType: oneOf(MANIFEST_MEDIA_TYPE),
   artifactType: oneOf(ARTIFACT_TYPE),
-  config: descriptorShape,
-  layers: list(descriptorShape),
+  config: descriptorSchema,
+  layers: v.array(descriptorSchema),
   annotations
 })
-type Manifest = Decoded<typeof manifestShape>
+type Manifest = v.InferInput<typeof manifestSchema>
 
-const configShape = openObject({ arguments: list(text()) })
+const configSchema = openObject({ arguments: v.array(v.string()) })
 
 export function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
@@ -112,7 +103,7 @@ export function configOf(manifest: Uint8Array): Blob {
 export function decodeManifest(manifest: Uint8Array, config: Uint8Array): Content {
   const parsed = parseManifest(manifest)
   if (sha256(config) !== parsed.config.digest) throw new MalformedManifest('the config is not the one that is named')
-  const settings = check(configShape, config, 'config')
+  const settings = check(configSchema, config, 'config')
   return {
     kernel: only(parsed, KERNEL_MEDIA_TYPE, 'kernel'),
     initrd: only(parsed, INITRD_MEDIA_TYPE, 'initrd'),
@@ -128,7 +119,7 @@ function descriptor(mediaType: string, { digest, sizeBytes }: Blob, title: strin
 }
 
 function parseManifest(bytes: Uint8Array): Manifest {
-  const manifest = check(manifestShape, bytes, 'manifest')
+  const manifest = check(manifestSchema, bytes, 'manifest')
   if (manifest.config.mediaType !== CONFIG_MEDIA_TYPE) {
     throw new MalformedManifest(`unknown config media type ${manifest.config.mediaType}`)
   }
@@ -158,10 +149,11 @@ function blob({ digest, size }: Descriptor): Blob {
   return { digest, sizeBytes: size }
 }
 
-function check<T>(shape: Shape<T>, bytes: Uint8Array, what: string): T {
-  const { value, mistakes } = decode(shape, parseJson(bytes, what))
-  if (value !== undefined) return value
-  const [first] = mistakes
+/** What is read stays as it is: no schema here decodes anything. */
+function check<const S extends v.GenericSchema>(schema: S, bytes: Uint8Array, what: string): v.InferInput<S> {
+  const json = parseJson(bytes, what)
+  if (v.is(schema, json)) return json
+  const [first] = decode(schema, json).mistakes
   throw new MalformedManifest(`${[what, ...(first?.path ?? [])].join('/')}: ${first?.message ?? 'malformed'}`)
 }
 

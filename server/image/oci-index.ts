@@ -1,7 +1,8 @@
 // index.json: which versions there are (image-spec v1.1, image-layout.md). Pure: bytes and values.
 // Entries that aren't ours, and fields that we don't know, survive every change.
-import { type Decoded, decode, list, oneOf, openObject, text } from '../shape.ts'
-import { descriptorShape, MalformedManifest } from './manifest.ts'
+import * as v from 'valibot'
+import { oneOf, openObject } from '../decode.ts'
+import { descriptorSchema, MalformedManifest } from './manifest.ts'
 import { isImageName, isVersionName } from './names.ts'
 
 export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}')
@@ -10,8 +11,8 @@ const REF_NAME = 'org.opencontainers.image.ref.name'
 const CREATED = 'org.opencontainers.image.created'
 const WARNINGS = 'io.rootcast.warnings'
 
-const indexShape = openObject({ schemaVersion: oneOf(2), manifests: list(descriptorShape) })
-export type Index = Decoded<typeof indexShape>
+const indexSchema = openObject({ schemaVersion: oneOf(2), manifests: v.array(descriptorSchema) })
+export type Index = v.InferInput<typeof indexSchema>
 export type IndexEntry = Index['manifests'][number]
 
 export interface VersionName {
@@ -29,9 +30,9 @@ export function decodeIndex(bytes: Uint8Array): Index {
   } catch (cause) {
     throw new MalformedManifest('index.json is not JSON', { cause })
   }
-  const { value } = decode(indexShape, json)
-  if (value === undefined) throw new MalformedManifest('index.json is not an OCI image index')
-  return value
+  // Itself, not what the schema makes of it: what others wrote stays in its order.
+  if (v.is(indexSchema, json)) return json
+  throw new MalformedManifest('index.json is not an OCI image index')
 }
 
 export function encodeIndex(index: Index): Buffer {
@@ -75,12 +76,12 @@ export function publishedAtOf(entry: IndexEntry): string | undefined {
   return entry.annotations?.[CREATED]
 }
 
-const warningsShape = list(text())
+const warningsSchema = v.array(v.string())
 
 export function warningsOf(entry: IndexEntry): readonly string[] {
   try {
     const warnings: unknown = JSON.parse(entry.annotations?.[WARNINGS] ?? '[]')
-    return decode(warningsShape, warnings).value ?? []
+    return v.is(warningsSchema, warnings) ? warnings : []
   } catch {
     return [] // somebody else's annotation: a remark lost, and no version
   }
