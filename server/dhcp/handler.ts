@@ -69,6 +69,9 @@ interface Request {
 
 type InSubnet = Request & { readonly subnet: ServedSubnet }
 
+/** A client-id, or a relay agent's option, of hundreds of bytes. */
+const NO_ROOM = 'what would have to be sent back leaves no room for an answer'
+
 const SILENCE: Outcome = { lease: undefined, reply: undefined, event: undefined }
 
 export class DhcpHandler {
@@ -361,7 +364,9 @@ function sent(
   detail: string,
   change?: LeaseChange
 ): Pick<Outcome, 'reply' | 'event'> {
-  const { bytes, leftOut } = encodeReply(reply, request.facts)
+  const encoded = encodeReply(reply, request.facts)
+  if (!encoded) return { reply: undefined, event: eventOf(request, 'dropped', undefined, NO_ROOM) }
+  const { bytes, leftOut } = encoded
   const cut = leftOut.length > 0 ? `, no room for options ${leftOut.join(', ')}` : ''
   const event = eventOf(request, kind, address, `${detail}${cut}`, change)
   return { reply: { bytes, to, from: request.serverId }, event }

@@ -39,7 +39,7 @@ export interface DhcpPacket {
   readonly options: OptionMap
 }
 
-/** Our own reply does not fit into what the client takes: never caused by a peer's bytes alone. */
+/** A message does not fit into what its receiver takes. */
 export class PacketTooLong extends Error {
   readonly code = 'DHCP_PACKET_TOO_LONG'
 

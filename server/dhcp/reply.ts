@@ -154,8 +154,8 @@ export interface EncodedReply {
   readonly leftOut: readonly number[]
 }
 
-/** Throws PacketTooLong when not even the needed options fit. */
-export function encodeReply(packet: DhcpPacket, facts: Facts): EncodedReply {
+/** Undefined when not even the needed options fit: a client or its relay agent may send more than can go back. */
+export function encodeReply(packet: DhcpPacket, facts: Facts): EncodedReply | undefined {
   const limits: EncodeLimits = { maxLengthBytes: facts.maxLengthBytes, overload: facts.stage === 'system' }
   const options = new Map(packet.options)
   const leftOut: number[] = []
@@ -163,8 +163,9 @@ export function encodeReply(packet: DhcpPacket, facts: Facts): EncodedReply {
     try {
       return { bytes: encodeDhcp({ ...packet, options }, limits), leftOut }
     } catch (error) {
-      const spare = error instanceof PacketTooLong ? longestSpare(options) : undefined
-      if (spare === undefined) throw error
+      if (!(error instanceof PacketTooLong)) throw error
+      const spare = longestSpare(options)
+      if (spare === undefined) return undefined
       options.delete(spare)
       leftOut.push(spare)
     }

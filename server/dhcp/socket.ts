@@ -353,6 +353,7 @@ class Server implements DhcpServer {
 
   #answer({ reply, event }: Outcome, { arrival, sender, receivedAt }: Received): void {
     const { clock, onAnswered } = this.#options
+    if (event?.kind === 'dropped') this.#counts.malformed += 1
     if (reply) {
       this.#send(sender, reply)
       onAnswered?.((clock.monotonic() - receivedAt) / 1000)

@@ -1,6 +1,6 @@
 // DHCPv6 messages as bytes (RFC 8415 §8, §9): a client's message, and the relay agents' that it may be wrapped in.
 import { type Ipv6, ipv6Bytes, ipv6FromBytes } from '../net/ipv6.ts'
-import { Reader } from '../wire/cursor.ts'
+import { MalformedPacket, Reader } from '../wire/cursor.ts'
 import { MESSAGE, OPTION } from './registry.ts'
 
 export interface Option6 {
@@ -39,10 +39,13 @@ export interface Received6 {
 const HOP_COUNT_LIMIT = 8
 /** No client sends half as many; more would only be work. */
 const MAX_OPTIONS = 128
+/** Nor a message of half this length, whatever relay agents add: what is sent back of it fits into an option again. */
+const MAX_BYTES = 8192
 
 /** Throws MalformedPacket, and nothing else, for bytes that are no DHCPv6 message. */
 export function decodeDhcp6(datagram: Uint8Array): Received6 {
   const relays: RelayLayer[] = []
+  if (datagram.length > MAX_BYTES) throw new MalformedPacket('message: too long', MAX_BYTES)
   for (let bytes = datagram; ; ) {
     const r = new Reader(bytes)
     const type = r.u8('message type')

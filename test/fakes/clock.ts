@@ -24,6 +24,11 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  /** Timers that have not run and were not cancelled. */
+  get timersLeft(): number {
+    return this.#pending.length
+  }
+
   after(ms: number, run: () => void): Timer {
     const entry = { at: this.#now + ms, run }
     this.#pending.push(entry)

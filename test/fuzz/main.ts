@@ -37,7 +37,7 @@ if (values.help) {
       module,
       target,
       seed,
-      seconds: Number(values.seconds),
+      seconds: Number(values.seconds) / chosen.length,
       keepsCorpus: values.keep,
       mostFailures: 5
     })

@@ -35,6 +35,19 @@ export function dhcpOptions(input: Buffer): readonly Span[] {
   return spans
 }
 
+const DHCP6_HEADER = 4
+
+/** The options of a DHCPv6 message without relay agents, and its header. */
+export function dhcp6Options(input: Buffer): readonly Span[] {
+  const spans: Span[] = [{ start: 0, end: Math.min(DHCP6_HEADER, input.length) }]
+  for (let at = DHCP6_HEADER; at < input.length; ) {
+    const length = at + 4 <= input.length ? 4 + input.readUInt16BE(at + 2) : 4
+    spans.push({ start: at, end: Math.min(input.length, at + length) })
+    at += length
+  }
+  return spans
+}
+
 // An input that is several things, one after the other: a byte that says what is done, a u16 length, and that many bytes.
 
 export interface Record {

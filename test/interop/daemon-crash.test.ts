@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { form } from '../fakes/admin.ts'
 import { temporaryDirectory } from '../support/cli.ts'
 import { type DaemonProcess, startDaemonProcess } from '../support/daemon-process.ts'
+import { form } from '../support/form.ts'
 import { layer } from '../support/squashfs.ts'
 
 const CONFIG = `stateDir: state

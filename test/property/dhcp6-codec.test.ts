@@ -68,14 +68,20 @@ t.test('any bytes are a message or malformed, and no more', async (t) => {
   t.pass()
 })
 
-t.test('and so are real messages with some bytes changed or cut off', async (t) => {
+t.test('and so are real messages with some bytes changed, cut off, or run into another', async (t) => {
   const solicit = bytesOf(message('solicit', [CLIENT_ID_OPTION, WISH, ...uefi('PXEClient')]))
   const real = fc.constantFrom(solicit, relayed(solicit, 'fd00:77::2', SOURCE, []))
-  const change = fc.tuple(fc.nat({ max: 200 }), fc.nat({ max: 255 }))
+  const damage = fc.record({
+    whole: real,
+    next: fc.oneof(fc.constant(Buffer.alloc(0)), real),
+    changes: fc.array(fc.tuple(fc.nat({ max: 400 }), fc.nat({ max: 255 })), { maxLength: 6 }),
+    length: fc.nat({ max: 500 })
+  })
   fc.assert(
-    fc.property(real, fc.array(change, { maxLength: 6 }), fc.nat({ max: 250 }), (bytes, changes, length) => {
-      const mutant = Buffer.from(bytes)
+    fc.property(damage, ({ whole, next, changes, length }) => {
+      const mutant = Buffer.concat([whole, next])
       for (const [at, byte] of changes) mutant[at % mutant.length] = byte
+      survive(mutant)
       survive(mutant.subarray(0, length))
     }),
     { numRuns: 500 }

@@ -30,6 +30,43 @@ const head = fc
     [method, blank, target, version, end, ...lines, last].join('')
   )
 
+/** As real clients write it. */
+const plainHead = fc
+  .tuple(fc.constantFrom('GET', 'HEAD'), fc.constantFrom('/', '/boot.ipxe?mac=52:54:00:00:00:01', '/blobs/sha256/aa'))
+  .map(([method, target]) => `${method} ${target} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\nAccept: */*\r\n\r\n`)
+
+t.test('a head that is cut short, or has anything behind it, is not a plain request', async (t) => {
+  fc.assert(
+    fc.property(plainHead, fc.nat({ max: 200 }), fc.oneof(plainHead, fc.string({ minLength: 1 })), (text, at, more) => {
+      const whole = Buffer.from(text)
+      if (!parsePlainRequest(whole)) throw new Error('the whole head is none')
+      if (parsePlainRequest(whole.subarray(0, at % whole.length))) throw new Error('a part of a head is one')
+      if (parsePlainRequest(Buffer.concat([whole, Buffer.from(more)]))) throw new Error('more than a head is one')
+    })
+  )
+  t.pass()
+})
+
+t.test(
+  'whatever bytes of a head are changed, what is still plain has a method, a path and no strange byte',
+  async (t) => {
+    const change = fc.tuple(fc.nat({ max: 200 }), fc.nat({ max: 255 }))
+    fc.assert(
+      fc.property(plainHead, fc.array(change, { minLength: 1, maxLength: 6 }), (text, changes) => {
+        const mutant = Buffer.from(text)
+        for (const [at, byte] of changes) mutant[at % mutant.length] = byte
+        const request = parsePlainRequest(mutant)
+        if (!request) return
+        const { method, target, headers } = request
+        const said = [method, target, ...Object.entries(headers).flat()].join('')
+        if (!/^(GET|HEAD)\//.test(said) || /[^\t -~]/.test(said)) throw new Error(JSON.stringify(request))
+      }),
+      { numRuns: 5000 }
+    )
+    t.pass()
+  }
+)
+
 t.test('a plain request means to node:http what it means here', async (t) => {
   const seen: IncomingMessage[] = []
   const server = createServer({ requireHostHeader: false }, (request, response) => {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { form } from '../fakes/admin.ts'
+import { form } from './form.ts'
 import { layer } from './squashfs.ts'
 
 const MAIN = path.join(import.meta.dirname, '../../server/main.js')

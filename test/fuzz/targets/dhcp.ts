@@ -6,9 +6,10 @@ import { factsOf, userClasses } from '../../../server/dhcp/facts.ts'
 import { type Arrival, DhcpHandler } from '../../../server/dhcp/handler.ts'
 import { readSubOptions } from '../../../server/dhcp/options.ts'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../../server/dhcp/packet.ts'
+import { OPTION } from '../../../server/dhcp/registry.ts'
 import { type DhcpConfig, NO_RESERVATIONS } from '../../../server/dhcp/settings.ts'
 import { MalformedPacket } from '../../../server/wire/cursor.ts'
-import { addr, answering, bootAnswer, configOf } from '../../support/dhcp-packets.ts'
+import { addr, answering, bootAnswer, bytes, configOf, latin1, message, quad } from '../../support/dhcp-packets.ts'
 import { readPcap } from '../../support/pcap.ts'
 import { hold, type Target, tolerate } from '../engine/target.ts'
 import { dhcpOptions, encodeRecords, recordSpans, records } from '../spans.ts'
@@ -25,6 +26,27 @@ const captured = globSync('*.pcap', { cwd: CAPTURES })
   .filter(({ destination }) => [67, 68, 4011].includes(destination.port))
   .map(({ payload }) => payload)
 
+/** By a relay agent, with a circuit, a link and an address to call us by (RFC 3046, 3527, 5107, 5010, 8357). */
+const AGENT = bytes(1, 2, 0, 7, 5, 4, 192, 168, 77, 0, 11, 4, 10, 0, 0, 1, 10, 1, 128, 19, 0)
+const relayed = [
+  message('discover', [[OPTION.relayAgent, AGENT]], { giaddr: addr('10.0.0.1'), hops: 1 }),
+  message(
+    'request',
+    [
+      [OPTION.requestedAddress, quad('192.168.77.100')],
+      [OPTION.relayAgent, AGENT]
+    ],
+    { giaddr: addr('10.0.0.1') }
+  ),
+  message('inform', [[OPTION.relayAgent, AGENT]], { giaddr: addr('192.168.77.1'), ciaddr: addr('192.168.77.100') })
+]
+/** What a boot server is asked on port 4011 (PXE 2.1 §2.2.5), its menu's item in option 43. */
+const asked = message('request', [
+  [OPTION.vendorSpecific, bytes(71, 4, 128, 0, 0, 0, 255)],
+  [OPTION.vendorClass, latin1('PXEClient:Arch:00007:UNDI:003016')]
+])
+const SEEDS = [...captured, ...[...relayed, asked].map((packet) => encodeDhcp(packet, WIDE))]
+
 /** Whatever can be read can be written and read again, but for names that fill their field to the last byte. */
 function roundTrip(packet: DhcpPacket): void {
   if (packet.file.length > 127 || packet.sname.length > 63) return
@@ -40,7 +62,7 @@ function comparable({ options, ...header }: DhcpPacket): unknown {
 const codec: Target = {
   name: 'dhcp-packet',
   maxBytes: 1500,
-  seeds: () => captured,
+  seeds: () => SEEDS,
   spans: dhcpOptions,
   run(input) {
     const packet = tolerate(() => decodeDhcp(input), MalformedPacket)
@@ -95,11 +117,16 @@ function answer(server: DhcpHandler, datagram: Buffer, arrival: Arrival, now: nu
   hold(reply.bytes.length >= 300 && reply.bytes.length <= LONGEST_REPLY, `a reply has ${reply.bytes.length} bytes`)
   const read = decodeDhcp(reply.bytes)
   hold(read.op === 'reply' && read.xid === packet.xid && read.chaddr === packet.chaddr, 'a reply to somebody else')
+  const [theirs, ours] = [packet, read].map(({ options }) => options.get(OPTION.relayAgent))
+  hold(
+    packet.giaddr === 0 || !theirs || isDeepStrictEqual(Buffer.from(theirs), ours && Buffer.from(ours)),
+    'option 82 comes back changed'
+  )
   hold(reply.to.port > 0, 'a reply to port 0')
 }
 
 function conversation(): Buffer {
-  return encodeRecords(captured.map((bytes, i) => ({ kind: i % 3, bytes })))
+  return encodeRecords(SEEDS.map((bytes, i) => ({ kind: i % 3, bytes })))
 }
 
 export const targets: readonly Target[] = [codec, handler]

@@ -317,6 +317,26 @@ t.test('a machine’s own router is the one in the static routes and in the kern
   t.same(asked, [addr('192.168.77.2')])
 })
 
+t.test('who wants more back than an answer holds gets none, and that is told', async (t) => {
+  const long = new Uint8Array(400)
+  for (const [code, giaddr] of [
+    [61, '0.0.0.0'],
+    [82, '192.168.77.2']
+  ] as const) {
+    const { reply, event } = server().handle(
+      message('discover', [[code, long]], { giaddr: addr(giaddr) }),
+      BROADCAST,
+      NOW
+    )
+    t.match([reply, event], [undefined, { kind: 'dropped', detail: /no room/ }], `option ${code}`)
+  }
+  const roomy = message('discover', [
+    [61, long],
+    [57, bytes(5, 200)]
+  ])
+  t.match(server().handle(roomy, BROADCAST, NOW).event, { kind: 'offer' }, 'where there is room it is sent back')
+})
+
 t.test('D9: an empty pool is silence and an event', async (t) => {
   const handler = server({ config: { subnets: [roomOf({ pools: [] })] } })
   const outcome = handler.handle(message('discover'), BROADCAST, NOW)

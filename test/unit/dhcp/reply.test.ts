@@ -30,6 +30,12 @@ const FULL_ROOM = roomOf({
   options: new Map([[252, latin1('wpad')]])
 })
 
+function encoded(...of: Parameters<typeof encodeReply>) {
+  const reply = encodeReply(...of)
+  if (!reply) throw new Error('no room')
+  return reply
+}
+
 t.test('an offer says what the subnet says', async (t) => {
   const reply = replied(message('discover'), { subnet: FULL_ROOM, hostname: 'pc1' })
   t.same(optionsOf(reply.options), {
@@ -156,12 +162,12 @@ t.test('what does not fit is left out, the longest first, and never what is need
     [224, new Uint8Array(250).fill(2)],
     [15, new Uint8Array(60).fill(3)]
   ])
-  const { bytes: datagram, leftOut } = encodeReply(reply, facts)
+  const { bytes: datagram, leftOut } = encoded(reply, facts)
   t.same(leftOut, [224])
   t.ok(datagram.length <= 548)
   t.same([...decodeDhcp(datagram).options.keys()], [53, 15, 67])
   const hopeless = packet([[67, new Uint8Array(400)]])
-  t.throws(() => encodeReply(hopeless, facts), { name: 'PacketTooLong', code: 'DHCP_PACKET_TOO_LONG' })
+  t.equal(encodeReply(hopeless, facts), undefined)
 })
 
 t.test('C3: a system with little room gets it all, in file and sname', async (t) => {
@@ -171,7 +177,7 @@ t.test('C3: a system with little room gets it all, in file and sname', async (t)
     [224, new Uint8Array(255).fill(2)],
     [17, new Uint8Array(80).fill(3)]
   ])
-  const { bytes: datagram, leftOut } = encodeReply(reply, facts)
+  const { bytes: datagram, leftOut } = encoded(reply, facts)
   t.same([leftOut, datagram.length <= 548], [[], true])
   t.same([...decodeDhcp(datagram).options.keys()].sort(), [17, 224, 53])
 })

@@ -63,6 +63,14 @@ t.test('neither more than eight relay agents nor more than 128 options are read'
   t.throws(() => decodeDhcp6(Buffer.concat([SOLICIT, Buffer.alloc(4 * 200)])), {
     message: /malformed options: too many/
   })
+  const mark = (bytes: number) => [{ code: OPTION.interfaceId, value: Buffer.alloc(bytes) }]
+  t.throws(() => decodeDhcp6(relayed(SOLICIT, '::', SOURCE, mark(60_000))), { message: /malformed message: too long/ })
+  const long = decodeDhcp6(relayed(relayed(SOLICIT, '::', SOURCE, mark(8000)), '::', SOURCE, []))
+  t.equal(
+    encodeRelayReply(long.relays, Buffer.alloc(20_000)).length,
+    2 * 38 + 4 + 8000 + 20_000,
+    'what is read fits back'
+  )
   const hollow = relayed(SOLICIT, '::', SOURCE, []).subarray(0, 34)
   t.throws(() => decodeDhcp6(hollow), { message: /malformed relay message/ })
 })

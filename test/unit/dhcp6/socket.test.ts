@@ -22,6 +22,7 @@ import {
 } from '../../support/dhcp6-messages.ts'
 import { dhcp6Server } from '../../support/dhcp6-server.ts'
 import { enterOwnNetwork, eventually } from '../../support/netns.ts'
+import { recordingLog } from '../../support/recording-log.ts'
 
 await enterOwnNetwork()
 
@@ -91,12 +92,15 @@ t.test('port 4011 is there in stateless mode alone', async (t) => {
 
 t.test('no REPLY leaves before its lease is on disk, nor when it can not be', async (t) => {
   const leases = new MemoryLeaseStore6()
+  const { log, lines } = recordingLog()
   const seconds: number[] = []
-  await using running = await serverOn({ leases, onAnswered: (took) => seconds.push(took) })
+  await using running = await serverOn({ leases, log, onAnswered: (took) => seconds.push(took) })
   await using client = await Client.at(PORTS.client)
   leases.refuses = true
-  client.send(bytesOf(message('request', REQUEST)))
-  await eventually('a refusal', () => (running.server.counts().unsaved === 1 ? true : undefined))
+  for (let i = 0; i < 3; i += 1) client.send(bytesOf(message('request', REQUEST)))
+  await eventually('refusals', () => (running.server.counts().unsaved === 3 ? true : undefined))
+  t.match(lines, [{ msg: 'an IPv6 lease was not saved, so no REPLY was sent' }], 'one line for all of them')
+  t.equal(lines.length, 1)
   t.same(running.events, [])
   t.same(seconds, [])
   leases.refuses = false
@@ -108,12 +112,17 @@ t.test('no REPLY leaves before its lease is on disk, nor when it can not be', as
   t.match(running.server.usage(), [{ subnet: { network: 'fd00:77::' }, bound: 1 }])
 })
 
-t.test('what is malformed is counted and dropped', async (t) => {
-  await using running = await serverOn()
+t.test('what is malformed is counted and dropped, and told in one line', async (t) => {
+  const { log, lines } = recordingLog()
+  const clock = new FakeClock()
+  await using running = await serverOn({ log, clock })
   await using client = await Client.at(PORTS.client)
   for (const hex of ['', '01', '0c00', '01abcdef0001ffff', '01abcdef000100']) client.send(Buffer.from(hex, 'hex'))
   await eventually('drops', () => (running.server.counts().malformed === 5 ? true : undefined))
   t.match(running.server.counts(), { sent: 0, failed: 0 })
+  t.same(lines, [])
+  clock.advance(10_000)
+  t.match(lines, [{ msg: 'DHCPv6: dropped in 10 s: 5 malformed, most of them from ::1' }])
 })
 
 t.test('its port in use is a sentence', async (t) => {

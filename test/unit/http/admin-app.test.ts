@@ -1,5 +1,6 @@
 import t from 'tap'
-import { adminApp, broken, INTERNALS } from '../../fakes/admin.ts'
+import { adminApp } from '../../fakes/admin.ts'
+import { broken, INTERNALS } from '../../fakes/broken.ts'
 
 const PROBLEM = 'application/problem+json'
 

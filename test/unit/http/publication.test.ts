@@ -8,8 +8,9 @@ import { Problem } from '../../../server/http/problem.ts'
 import { refusalOf } from '../../../server/http/publication.ts'
 import { PublishError } from '../../../server/image/errors.ts'
 import { ImageStore } from '../../../server/image/store.ts'
-import { adminApp, form } from '../../fakes/admin.ts'
+import { adminApp } from '../../fakes/admin.ts'
 import { scratchDirectory } from '../../fakes/database.ts'
+import { form } from '../../support/form.ts'
 
 const URL_OF_LAB = '/api/v1/images/lab/versions'
 

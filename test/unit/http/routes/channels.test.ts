@@ -1,5 +1,6 @@
 import t from 'tap'
-import { adminApp, FakeStore } from '../../../fakes/admin.ts'
+import { adminApp } from '../../../fakes/admin.ts'
+import { FakeStore } from '../../../fakes/image-store.ts'
 import { fakeVersion } from '../../../fakes/versions.ts'
 
 const STABLE = '/api/v1/images/lab/channels/stable'
