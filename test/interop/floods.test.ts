@@ -7,10 +7,11 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { ErrorCode } from '../../server/tftp/packet.ts'
 import { generator } from '../bench/lab/generators.ts'
 import { temporaryDirectory } from '../support/cli.ts'
 import { enterOwnNetwork, eventually, ip, Namespace } from '../support/netns.ts'
-import { tftpFetch } from '../support/tftp-client.ts'
+import { TftpClientError, tftpFetch } from '../support/tftp-client.ts'
 
 const MAIN = path.join(import.meta.dirname, '../../server/main.js')
 const SERVER = '10.98.0.1'
@@ -22,9 +23,10 @@ const PACKETS = 50_000
 const TRANSFERS = 1000
 /** The daemon's own, besides those of its transfers. */
 const FEW_DESCRIPTORS = 150
-const GROWTH_MEGABYTES = 200
+/** A thousand transfers take 4 KB each; the rest is garbage that waits for its turn. */
+const GROWTH_MEGABYTES = 60
 /** A second flood needs no more than the first one. */
-const AGAIN_MEGABYTES = 40
+const AGAIN_MEGABYTES = 20
 const CONFIG = `stateDir: state
 images: { store: store }
 dhcp: { mode: off }
@@ -73,6 +75,17 @@ async function neighbour(t: Test): Promise<Namespace> {
   return attacker
 }
 
+/** Undefined for who answered so late, on a machine so busy, that its place was another's already. */
+function fetchLoader() {
+  return tftpFetch({ address: SERVER, port: 69 }, LOADER, {
+    options: { blksize: 1428, tsize: 0 },
+    localAddress: SERVER
+  }).catch((error: unknown) => {
+    if (error instanceof TftpClientError && error.errorCode === ErrorCode.unknownTransferId) return undefined
+    throw error
+  })
+}
+
 /** The honest clients go on for as long as the flood does; what they got, and the most that the daemon needed. */
 async function during(flood: ChildProcess, daemon: Daemon, sha256: string) {
   const ended = once(flood, 'close')
@@ -83,20 +96,19 @@ async function during(flood: ChildProcess, daemon: Daemon, sha256: string) {
     most.descriptors = Math.max(most.descriptors, descriptors(daemon))
   }, 50)
   let served = 0
+  let begunAnew = 0
   const honest = Array.from({ length: 4 }, async () => {
     while (!isOver) {
-      const got = await tftpFetch({ address: SERVER, port: 69 }, LOADER, {
-        options: { blksize: 1428, tsize: 0 },
-        localAddress: SERVER
-      })
-      if (got.sha256 !== sha256) throw new Error('other bytes')
-      served++
+      const got = await fetchLoader()
+      if (got && got.sha256 !== sha256) throw new Error('other bytes')
+      if (got) served++
+      else begunAnew++
     }
   })
   await ended
   isOver = true
   await Promise.all(honest).finally(() => clearInterval(watch))
-  return { served, most }
+  return { served, begunAnew, most }
 }
 
 t.test('floods', { timeout: 180_000 }, async (t) => {
@@ -111,12 +123,12 @@ t.test('floods', { timeout: 180_000 }, async (t) => {
     attacker.spawn(flood, '--server', SERVER, '--first', BORROWED, '--packets', String(PACKETS), ...args)
 
   await t.test('T19: requests from ten thousand borrowed addresses', async (t) => {
-    const { served, most } = await during(
+    const { served, begunAnew, most } = await during(
       attack('--kind', 'rrq', '--name', LOADER, '--sources', '10000', '--rate', '3000'),
       daemon,
       before.sha256
     )
-    t.ok(served > 4, `${served} honest transfers meanwhile`)
+    t.ok(served > 4 && begunAnew <= served / 10, `${served} honest transfers meanwhile, ${begunAnew} begun anew`)
     t.ok(most.descriptors < TRANSFERS + FEW_DESCRIPTORS, `${most.descriptors} descriptors at most`)
     t.ok(most.megabytes - atRest < GROWTH_MEGABYTES, `${atRest.toFixed(0)} MB, then ${most.megabytes.toFixed(0)} MB`)
     flooded = most.megabytes
