@@ -1,19 +1,15 @@
 // Fifty thousand requests with borrowed addresses, and noise, against the daemon as it is run: honest clients are served,
 // memory and descriptors stay bounded, and the log grows by summary lines.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { ErrorCode } from '../../server/tftp/packet.ts'
 import { generator } from '../bench/lab/generators.ts'
-import { temporaryDirectory } from '../support/cli.ts'
+import { type DaemonProcess, descriptors, Most, residentMegabytes, startDaemonWith } from '../support/daemon-process.ts'
 import { enterOwnNetwork, eventually, ip, Namespace } from '../support/netns.ts'
 import { TftpClientError, tftpFetch } from '../support/tftp-client.ts'
 
-const MAIN = path.join(import.meta.dirname, '../../server/main.js')
 const SERVER = '10.98.0.1'
 const ATTACKER = '10.98.0.2'
 /** What the attacker says to be: all of it is routed to where nobody answers. */
@@ -33,37 +29,6 @@ dhcp: { mode: off }
 tftp: { addresses: [${SERVER}, 127.0.0.1], limits: { transfers: ${TRANSFERS} } }
 http: { boot: { address: 127.0.0.1, port: 0 }, admin: { port: 0 } }
 `
-
-interface Daemon {
-  readonly pid: number
-  readonly lines: string[]
-}
-
-async function start(t: Test): Promise<Daemon> {
-  const directory = await temporaryDirectory(t)
-  const config = path.join(directory, 'rootcast.yaml')
-  await writeFile(config, CONFIG)
-  const child: ChildProcess = spawn(process.execPath, [MAIN, 'serve', '--config', config], {
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    if (child.exitCode === null) await once(child, 'exit')
-  })
-  const lines: string[] = []
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))
-  await eventually('the daemon', () => (lines.some((line) => line.includes('ready; admin API')) ? true : undefined))
-  return { pid: child.pid ?? 0, lines }
-}
-
-function residentMegabytes({ pid }: Daemon): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(kilobytes) / 1024
-}
-
-function descriptors({ pid }: Daemon): number {
-  return readdirSync(`/proc/${pid}/fd`).length
-}
 
 async function neighbour(t: Test): Promise<Namespace> {
   const attacker = await Namespace.create()
@@ -87,14 +52,10 @@ function fetchLoader() {
 }
 
 /** The honest clients go on for as long as the flood does; what they got, and the most that the daemon needed. */
-async function during(flood: ChildProcess, daemon: Daemon, sha256: string) {
+async function during(flood: ChildProcess, daemon: DaemonProcess, sha256: string) {
   const ended = once(flood, 'close')
   let isOver = false
-  const most = { megabytes: 0, descriptors: 0 }
-  const watch = setInterval(() => {
-    most.megabytes = Math.max(most.megabytes, residentMegabytes(daemon))
-    most.descriptors = Math.max(most.descriptors, descriptors(daemon))
-  }, 50)
+  using most = new Most(daemon)
   let served = 0
   let begunAnew = 0
   const honest = Array.from({ length: 4 }, async () => {
@@ -107,14 +68,14 @@ async function during(flood: ChildProcess, daemon: Daemon, sha256: string) {
   })
   await ended
   isOver = true
-  await Promise.all(honest).finally(() => clearInterval(watch))
+  await Promise.all(honest)
   return { served, begunAnew, most }
 }
 
 t.test('floods', { timeout: 180_000 }, async (t) => {
   await enterOwnNetwork()
   const attacker = await neighbour(t)
-  const daemon = await start(t)
+  const daemon = await startDaemonWith(t, CONFIG)
   const flood = generator('flood')
   const before = await tftpFetch({ address: SERVER, port: 69 }, LOADER, { localAddress: SERVER })
   const atRest = residentMegabytes(daemon)

@@ -9,7 +9,8 @@ export const RELAY = '10.77.0.2'
 export const SUBNET = '10.77.0.0/16'
 /** The server's end of the cable. */
 export const SERVER_LINK = 'srv0'
-const LOAD_LINK = 'cli0'
+/** The machines' end of it. */
+export const LOAD_LINK = 'cli0'
 const LOAD = 'load'
 
 const INSIDE = 'ROOTCAST_BENCH_INSIDE'

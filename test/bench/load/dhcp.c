@@ -1,4 +1,5 @@
-// Many machines that get an address, all at once or at most --at-once of them at a time; each resends like firmware.
+// Many machines that get an address, all at once or at most --at-once of them at a time; each resends like firmware. Which
+// machines they are is said by the number of the --first.
 #include "dhcp-client.h"
 
 #include <stdio.h>
@@ -7,10 +8,10 @@
 
 static struct dhcp_client *clients;
 static uint32_t *leased; // addresses, in host order
-static unsigned count, begun, over, failed, at_once;
+static unsigned count, first, begun, over, failed, at_once;
 static double last_at;
 
-static struct dhcp_client *client_of(uint32_t id) { return id < count ? &clients[id] : NULL; }
+static struct dhcp_client *client_of(uint32_t id) { return id - first < count ? &clients[id - first] : NULL; }
 
 static void begin_some(void)
 {
@@ -23,7 +24,7 @@ static void on_end(struct dhcp_client *client, const char *failure)
 	if (failure) {
 		failed++;
 	} else {
-		leased[client->id] = ntohl(client->address.s_addr);
+		leased[client->id - first] = ntohl(client->address.s_addr);
 		last_at = now_s();
 	}
 	begin_some();
@@ -46,11 +47,12 @@ int main(int argc, char **argv)
 {
 	struct in_addr own = endpoint(argument(argc, argv, "relay", ""), 0).sin_addr;
 	count = (unsigned)number(argc, argv, "clients", 1);
+	first = (unsigned)number(argc, argv, "first", 0);
 	at_once = (unsigned)number(argc, argv, "at-once", count);
 	clients = calloc(count, sizeof *clients);
 	leased = calloc(count, sizeof *leased);
 	for (unsigned i = 0; i < count; i++) {
-		clients[i].id = i;
+		clients[i].id = first + i;
 		clients[i].on_end = on_end;
 	}
 	dhcp_relay(own, endpoint(argument(argc, argv, "server", ""), 67), client_of);

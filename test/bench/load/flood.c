@@ -1,7 +1,9 @@
-// Datagrams with borrowed sender addresses, as fast as asked for or as the machine can: nobody listens for the answers.
+// Datagrams with borrowed sender addresses, as fast as asked for or as the machine can: nobody listens for the answers, but
+// for `lease`.
 //   --kind rrq       read requests for --name, each from another address and port
 //   --kind garbage   noise of up to 600 bytes, of which every second looks like TFTP or DHCP for its first bytes
 //   --kind discover  DHCPDISCOVER by broadcast on --device, each from another random MAC
+//   --kind lease     the same, and a DHCPREQUEST for each offer that is heard there
 #include "loop.h"
 
 #include <arpa/inet.h>
@@ -68,6 +70,33 @@ static size_t discover(unsigned char *out)
 	return 300;
 }
 
+static const unsigned char *option(const unsigned char *packet, size_t length, int code)
+{
+	for (size_t at = 240; at + 1 < length && packet[at] != 255; at += packet[at] ? 2u + packet[at + 1] : 1u)
+		if (packet[at] == code && at + 2 + packet[at + 1] <= length) return packet + at + 2;
+	return NULL;
+}
+
+// The REQUEST for what an OFFER holds; 0 when it is none. An ACK is counted.
+static size_t request(unsigned char *out, const unsigned char *heard, size_t length, unsigned *acks)
+{
+	const unsigned char *type = option(heard, length, 53), *server = option(heard, length, 54);
+	if (length < 240 || heard[0] != 2 || !type || !server) return 0;
+	*acks += *type == 5;
+	if (*type != 2) return 0;
+	memset(out, 0, 300);
+	memcpy(out, (unsigned char[]){ 1, 1, 6, 0 }, 4);
+	memcpy(out + 4, heard + 4, 4); // xid
+	out[10] = 0x80;
+	memcpy(out + 28, heard + 28, 6);
+	memcpy(out + 236, (unsigned char[]){ 0x63, 0x82, 0x53, 0x63, 53, 1, 3, 50, 4 }, 9);
+	memcpy(out + 245, heard + 16, 4);
+	memcpy(out + 249, (unsigned char[]){ 54, 4 }, 2);
+	memcpy(out + 251, server, 4);
+	out[255] = 255;
+	return 300;
+}
+
 static uint16_t checksum(const void *of, size_t length)
 {
 	const uint16_t *words = of;
@@ -77,13 +106,53 @@ static uint16_t checksum(const void *of, size_t length)
 	return (uint16_t)~sum;
 }
 
+static int fd;
+static struct sockaddr_in to;
+static unsigned sent, refused;
+
+static void send_from(uint32_t address, uint16_t port, struct datagram *out, size_t length)
+{
+	size_t whole = sizeof out->ip + sizeof out->udp + length;
+	out->ip = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
+	out->ip.saddr = address;
+	out->ip.daddr = to.sin_addr.s_addr;
+	out->ip.tot_len = htons((uint16_t)whole);
+	out->ip.check = checksum(&out->ip, sizeof out->ip);
+	out->udp = (struct udphdr){ .source = htons(port), .dest = to.sin_port };
+	out->udp.len = htons((uint16_t)(sizeof out->udp + length));
+	if (sendto(fd, out, whole, 0, (struct sockaddr *)&to, sizeof to) == (ssize_t)whole) sent++;
+	else refused++;
+}
+
+// Where machines without an address hear offers.
+static int client_socket(const char *device)
+{
+	int client = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(68) };
+	if (client < 0 || setsockopt(client, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device))) die("%s: %m", device);
+	if (bind(client, (struct sockaddr *)&at, sizeof at)) die("port 68: %m");
+	setsockopt(client, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
+	return client;
+}
+
+static void ask(int client, unsigned *offers, unsigned *acks)
+{
+	unsigned char heard[1500];
+	struct datagram out;
+	for (ssize_t length; (length = recv(client, heard, sizeof heard, MSG_DONTWAIT)) > 0;) {
+		size_t bytes = request(out.payload, heard, (size_t)length, acks);
+		if (bytes == 0) continue;
+		(*offers)++;
+		send_from(0, 68, &out, bytes);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argument(argc, argv, "kind", "rrq");
 	const char *device = argument(argc, argv, "device", "");
-	int is_discover = strcmp(kind, "discover") == 0;
-	struct sockaddr_in to =
-		endpoint(argument(argc, argv, "server", "255.255.255.255"), (int)number(argc, argv, "port", is_discover ? 67 : 69));
+	int is_lease = strcmp(kind, "lease") == 0, is_discover = is_lease || strcmp(kind, "discover") == 0;
+	to = endpoint(argument(argc, argv, "server", "255.255.255.255"), (int)number(argc, argv, "port", is_discover ? 67 : 69));
 	struct in_addr first = endpoint(argument(argc, argv, "first", "0.0.0.0"), 0).sin_addr;
 	unsigned sources = (unsigned)number(argc, argv, "sources", 1);
 	unsigned packets = (unsigned)number(argc, argv, "packets", 1000);
@@ -92,29 +161,27 @@ int main(int argc, char **argv)
 	options = argument(argc, argv, "blksize", "");
 	state = (uint64_t)number(argc, argv, "seed", 1) * 0x9e3779b97f4a7c15ull + 1;
 
-	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
 	if (fd < 0) die("raw socket: %m");
 	if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int))) die("broadcast: %m");
 	if (*device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device))) die("%s: %m", device);
 
-	unsigned sent = 0, refused = 0;
+	int client = is_lease ? client_socket(device) : -1;
+	unsigned offers = 0, acks = 0;
 	double began = now_s();
 	for (unsigned i = 0; i < packets; i++) {
-		struct datagram out = { .ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP } };
+		struct datagram out;
 		size_t length = is_discover ? discover(out.payload) : strcmp(kind, "rrq") == 0 ? rrq(out.payload) : garbage(out.payload);
-		size_t whole = sizeof out.ip + sizeof out.udp + length;
-		out.ip.saddr = is_discover ? 0 : nth_address(first, chance() % sources).s_addr;
-		out.ip.daddr = to.sin_addr.s_addr;
-		out.ip.tot_len = htons((uint16_t)whole);
-		out.ip.check = checksum(&out.ip, sizeof out.ip);
-		out.udp.source = htons(is_discover ? 68 : (uint16_t)(1024 + chance() % 60000));
-		out.udp.dest = to.sin_port;
-		out.udp.len = htons((uint16_t)(sizeof out.udp + length));
-		if (sendto(fd, &out, whole, 0, (struct sockaddr *)&to, sizeof to) == (ssize_t)whole) sent++;
-		else refused++;
+		uint32_t address = is_discover ? 0 : nth_address(first, chance() % sources).s_addr;
+		send_from(address, is_discover ? 68 : (uint16_t)(1024 + chance() % 60000), &out, length);
+		if (is_lease) ask(client, &offers, &acks);
 		double ahead = rate > 0 ? (i + 1) / rate - (now_s() - began) : 0;
 		if (ahead > 0.002) nanosleep(&(struct timespec){ .tv_nsec = (long)(ahead * 1e9) }, NULL);
 	}
-	printf("{\"sent\":%u,\"refused\":%u,\"seconds\":%.3f,\"cpuSeconds\":%.3f}\n", sent, refused, now_s() - began, cpu_s());
+	// The last offers are still on their way.
+	for (double until = now_s() + (is_lease ? 1 : 0); now_s() < until; nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL))
+		ask(client, &offers, &acks);
+	printf("{\"sent\":%u,\"refused\":%u,\"offers\":%u,\"acks\":%u,\"seconds\":%.3f,\"cpuSeconds\":%.3f}\n", sent, refused, offers,
+	       acks, now_s() - began, cpu_s());
 	return 0;
 }

@@ -9,6 +9,7 @@ import { LOAD_CORE, type RunningServer, runLoad } from '../lab/pinned.ts'
 import type { Material } from '../material.ts'
 import { targetsFile } from '../targets.ts'
 import type { Outcome, Scale, Section } from './section.ts'
+import { starvation, starvationAims } from './starvation.ts'
 
 const ADDRESS = '127.0.0.1'
 const HOARD = path.join(import.meta.dirname, '../load/hoard.ts')
@@ -40,7 +41,8 @@ export const abuse: Section = {
       contenders: scenarios(material),
       run: (scenario, server) => serveHonest(scenario, server, material, scale)
     })
-    return { comparisons: [comparison], aims: aimsOf(comparison) }
+    const starved = await starvation(material, scale)
+    return { comparisons: [comparison, starved], aims: [...aimsOf(comparison), ...starvationAims(starved)] }
   }
 }
 
