@@ -36,6 +36,10 @@ export interface Transfer {
   readonly spreadMs: number
   /** Where the window was begun again, older copies of the blocks up to here were on their way already. */
   readonly doubledTo: number
+  /** Packets come twice on this way, for what was taken for news of a loss was none: how often to doubt such news. */
+  readonly doubts: number
+  /** Where they do: what an ACK in mid-window tells is waited for a little. */
+  readonly doubtful: boolean
   /** Blocks from here to `sentTo` left once only, at `sentAt`: their ACK measures the round trip. */
   readonly freshFrom: number
   /** Blocks up to here were waited for in vain. */
@@ -84,6 +88,8 @@ const QUICK_TRIES = 4
 const MAX_CAUTION = 3
 /** Waits shorter than this are those of a busy host, and no queue of packets. */
 const QUEUE_FLOOR_MS = 5
+/** A host may be too busy, once, to tell of the next block. */
+const DOUBTS = 2
 /** A window spread over this many times the wait in a queue leaves most of the queue to others. */
 const SPREAD_PER_WAIT = 2
 /** And over this many, at most, where windows that are spread are lost all the same: the wait may be a busy host's. */
@@ -106,6 +112,8 @@ export function begin(terms: TransferTerms, at: number): Step {
       begunAt: at,
       spreadMs: 0,
       doubledTo: acked,
+      doubts: 0,
+      doubtful: false,
       freshFrom: acked + 1,
       timedOutTo: acked,
       sentAt: at,
@@ -159,11 +167,23 @@ function onAck(t: Transfer, block: number, at: number): Step {
   if (progress === 0 || progress > t.sentTo - t.acked) return { kind: 'wait', next: t }
   const acked = t.acked + progress
   const isInWindow = acked < t.nextBlock - 1
-  const isLoss = isInWindow && isNewsOfLoss(t, acked, at)
-  const next: Draft = { ...t, acked, caution: cautionAfter(t, acked), tries: 0, progressAt: at }
+  const isNoLoss = isInWindow && progress === 1 && (t.doubtful || (t.doubts === 0 && wasNoLoss(t, acked, at)))
+  const doubts = isNoLoss ? DOUBTS : t.doubts
+  const isDoubtful = isInWindow && doubts > 0 && t.nextBlock > windowEnd(t)
+  const isLoss = isInWindow && !isDoubtful && isNewsOfLoss(t, acked, at)
+  const next: Draft = {
+    ...t,
+    acked,
+    doubts,
+    doubtful: false,
+    caution: cautionAfter(t, acked),
+    tries: 0,
+    progressAt: at
+  }
   if (isMeasure(t, acked, at)) measure(next, at - t.sentAt)
   next.spreadMs = spreadAfter(next, progress, isLoss)
   if (acked === t.terms.blocks) return { kind: 'done', next, confirmed: true }
+  if (isDoubtful) return doubt(next, at)
   return isInWindow && !isLoss ? goOn(next, at) : restart(next, at)
 }
 
@@ -194,9 +214,29 @@ function isNewsOfLoss(t: Transfer, acked: number, at: number): boolean {
   return !isOfOlderCopies && !hadThemAll
 }
 
+/**
+ * The window was begun again, and at once the client tells of the very next block, in mid-window: it had more to say of
+ * the older copies. After a loss it would have been silent until the new ones came, and then told of many.
+ */
+function wasNoLoss(t: Transfer, acked: number, at: number): boolean {
+  const isBegunAgain = t.doubledTo > t.acked && t.nextBlock - 1 === t.acked + t.terms.windowsize
+  const isSoon = at - t.begunAt < Math.max(t.leastMs, (t.roundTripMs ?? 0) / 2)
+  return isBegunAgain && isSoon && acked <= t.doubledTo
+}
+
+/** Goes on, unless it was a loss after all: else the client tells of more within a round trip. */
+function doubt(t: Draft, at: number): Step {
+  const step = goOn(t, at)
+  if (t.nextBlock <= windowEnd(t)) return step
+  t.doubtful = true
+  t.wakeAt = Math.min(t.wakeAt, at + (t.roundTripMs ?? 0) + QUEUE_FLOOR_MS)
+  return step
+}
+
 function onWake(t: Transfer, at: number): Step {
   if (at < t.wakeAt) return { kind: 'wait', next: t }
   if (t.nextBlock <= windowEnd(t)) return goOn({ ...t }, at)
+  if (t.doubtful) return restart({ ...t, doubts: t.doubts - 1, doubtful: false }, at)
   const { minTries, giveUpAfterMs } = t.terms
   if (t.tries + 1 >= minTries && at - t.progressAt >= giveUpAfterMs) return unlessFinished(t, 'timed-out')
   return restart({ ...t, tries: t.tries + 1, spreadMs: spreadAfterSilence(t), timedOutTo: t.sentTo }, at)

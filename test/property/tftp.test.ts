@@ -234,6 +234,18 @@ t.test(
   }
 )
 
+t.test('T3: where every packet comes twice, both ways, three windows are sent again and no more', async () => {
+  const doubled = fc.record({ seed, delayMs: fc.constantFrom(0.05, 1, 20) })
+  fc.assert(
+    fc.property(terms, manner, doubled, (terms, manner, way) => {
+      const link = { ...way, loss: 0, duplication: 1000, jitterMs: 0 }
+      const played = alone({ ...terms, minTimeoutMs: 1000 }, manner, link)
+      return arrived(played, terms) && played.dataSent <= terms.blocks + 1 + 3 * terms.windowsize
+    }),
+    { numRuns: 150 }
+  )
+})
+
 t.test('a narrow link shared by many is used and shared well', async () => {
   const terms = { blocks: 1401, windowsize: 16, oack: true, initialTimeoutMs: 1000, minTimeoutMs: 10 }
   const party: Party = {

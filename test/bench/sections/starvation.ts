@@ -37,7 +37,7 @@ export async function starvation(material: Material, scale: Scale): Promise<Comp
   const packets = scale.extent === 'quick' ? INVENTED / 10 : INVENTED
   const harm = (kind: string) =>
     atLoad([generator('flood'), ...flags({ kind, device: LOAD_LINK, packets, rate: INVENTED_PER_SECOND })])
-  return compare({
+  return compare(scale, {
     id: 'dhcp-starvation',
     title: `DHCP: ${MACHINES} machines that have a lease ask for it again and again; beside them`,
     metrics: STARVATION_METRICS,
@@ -46,7 +46,6 @@ export async function starvation(material: Material, scale: Scale): Promise<Comp
       { ...daemon, name: STARVED, harm: harm('discover') },
       { ...daemon, name: TAKEN, harm: harm('lease') }
     ],
-    rounds: Math.min(scale.rounds, 3),
     run: ({ harm }: Scenario, server) => leaseAgain(server, harm)
   })
 }

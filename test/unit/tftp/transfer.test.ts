@@ -84,6 +84,24 @@ t.test('T11: an ACK too soon to speak of the new window speaks of the old one', 
   t.same(blocksOf(ack(step, 7, 31)), [8, 15], 'a loss in the new one is news')
 })
 
+t.test(
+  'T3: where packets come twice, an ACK in mid-window is doubted, and a window begun again once for all',
+  async (t) => {
+    let step = ack(start({ windowsize: 8, oack: true }), 0, 10)
+    step = ack(step, 1, 20)
+    t.same(blocksOf(step), [2, 9], 'block 2 may be lost')
+    step = ack(step, 2, 20)
+    t.same(blocksOf(step), [10, 10], 'it was not: block 1 came twice, and so does block 2')
+    for (let block = 3; block < 20; block++) {
+    step = ack(step, block, 21)
+    t.same(blocksOf(step), [block + 8, block + 8])
+  }
+  const waited = advance(stateOf(step), { kind: 'wake', at: 21 + 10 })
+    t.equal(waited.kind, 'wait', 'the client has a round trip, and a little more')
+    t.same(blocksOf(advance(stateOf(waited), { kind: 'wake', at: 21 + 20 })), [20, 27], 'it was a loss after all')
+  }
+)
+
 t.test('T4: silence is answered by the timer, ever more slowly, at least five times and for 15 s', async (t) => {
   const sends: number[] = []
   let step = start()
