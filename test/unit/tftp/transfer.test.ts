@@ -93,10 +93,10 @@ t.test(
     step = ack(step, 2, 20)
     t.same(blocksOf(step), [10, 10], 'it was not: block 1 came twice, and so does block 2')
     for (let block = 3; block < 20; block++) {
-    step = ack(step, block, 21)
-    t.same(blocksOf(step), [block + 8, block + 8])
-  }
-  const waited = advance(stateOf(step), { kind: 'wake', at: 21 + 10 })
+      step = ack(step, block, 21)
+      t.same(blocksOf(step), [block + 8, block + 8])
+    }
+    const waited = advance(stateOf(step), { kind: 'wake', at: 21 + 10 })
     t.equal(waited.kind, 'wait', 'the client has a round trip, and a little more')
     t.same(blocksOf(advance(stateOf(waited), { kind: 'wake', at: 21 + 20 })), [20, 27], 'it was a loss after all')
   }
