@@ -7,6 +7,7 @@ import t from 'tap'
 import { systemClock } from '../../server/clock.ts'
 import { BootFace } from '../../server/http/boot-face.ts'
 import { newHttpCounters } from '../../server/http/counters.ts'
+import { adminApp } from '../fakes/admin.ts'
 import { eventually } from '../support/netns.ts'
 
 const run = promisify(execFile)
@@ -64,4 +65,30 @@ t.test('10,000 idle connections, some of them slowloris, while an honest client 
   await face.close(0)
   t.ok(lines.length < 8, `${lines.length} lines in all`)
   t.match(lines.at(-1), /HTTP: dropped in \d+ s: .*\d+ idle connections, to make room/)
+})
+
+t.test('the admin face: slowloris takes no more descriptors than it may, and goes when its time is over', async (t) => {
+  const { app } = await adminApp(t, { limits: { connections: 100, headMs: 2_000 } })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = new URL(url)
+  const get = async () => (await run('curl', ['-sS', '--fail', '--max-time', '5', `${url}/healthz`])).stdout
+  t.match(await get(), /ok/, 'served before')
+  const before = process.memoryUsage().rss
+  let ended = 0
+  for (let i = 0; i < 2_000; i++) {
+    const socket = connect({ host: '127.0.0.1', port: Number(port) })
+    socket.resume()
+    socket.on('error', () => undefined)
+    socket.once('connect', () => socket.write('GET /healthz HTTP/1.1\r\nx: '))
+    socket.once('close', () => {
+      ended += 1
+    })
+  }
+  await eventually('all that is too much to be turned away', () => ended >= 1_900 || undefined)
+  const open = await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)))
+  t.ok(Number(open) <= 100, `${open} connections`)
+  await eventually('the slow ones to be closed', () => ended === 2_000 || undefined)
+  t.match(await get(), /ok/, 'served after')
+  const megabytes = (process.memoryUsage().rss - before) / 1e6
+  t.ok(megabytes < 100, `${megabytes.toFixed(0)} MB more, the attacker's among them`)
 })
