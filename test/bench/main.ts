@@ -104,7 +104,7 @@ async function runSection(section: Section, material: Material, scale: Scale): P
     comparisons,
     aims
   }
-  print(result)
+  print(result, scale)
   if (scale.extent === 'quick' || scale.only || values.dry) return
   const order = SECTIONS.map(({ name }) => name)
   writePage(keepResult(result, order), SECTIONS)
@@ -132,10 +132,11 @@ function isOfStorm({ name }: Contender): boolean {
   return name === 'dnsmasq' || name === 'nginx'
 }
 
-function print({ title, comparisons, aims }: SectionResult): void {
+function print({ title, comparisons, aims }: SectionResult, { only }: Scale): void {
   console.log(`\n# ${title}`)
   for (const comparison of comparisons.filter(({ rows }) => rows.length > 0))
     console.log(`\n${comparison.title}\n${table(comparison, comparison.metrics)}`)
+  if (only) return // what was left out can't be judged
   console.log(
     `\n${aims.map(({ what, wanted, seen, met }) => `${met ? 'met   ' : 'MISSED'} ${what}: ${seen} (wanted ${wanted})`).join('\n')}`
   )
