@@ -1,6 +1,7 @@
 // Blobs as files: what the resolver of names needs to know of the image store's bytes.
 import { stat } from 'node:fs/promises'
 import type { StoredBlob } from './boot/names.ts'
+import type { Soon } from './soon.ts'
 
 /**
  * Looks at the disk once for each blob, for its bytes never change.
@@ -8,14 +9,9 @@ import type { StoredBlob } from './boot/names.ts'
  */
 export function storedBlobs(
   blobPath: (digest: string) => string | undefined
-): (digest: string) => Promise<StoredBlob | undefined> {
+): (digest: string) => Soon<StoredBlob | undefined> {
   const known = new Map<string, StoredBlob>()
-  return async (digest) => {
-    const path = blobPath(digest)
-    const before = known.get(digest)
-    if (before !== undefined && before.path === path) return before
-    known.delete(digest)
-    if (path === undefined) return undefined
+  const look = async (digest: string, path: string): Promise<StoredBlob | undefined> => {
     try {
       const found = await stat(path)
       const blob = { path, sizeBytes: found.size, modifiedAt: found.mtimeMs }
@@ -25,5 +21,12 @@ export function storedBlobs(
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
       throw error
     }
+  }
+  return (digest) => {
+    const path = blobPath(digest)
+    const before = known.get(digest)
+    if (before !== undefined && before.path === path) return before
+    known.delete(digest)
+    return path === undefined ? undefined : look(digest, path)
   }
 }

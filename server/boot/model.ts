@@ -2,6 +2,7 @@
 import type { Address } from '../net/address.ts'
 import type { Ipv4 } from '../net/ipv4.ts'
 import type { Mac } from '../net/mac.ts'
+import type { Soon } from '../soon.ts'
 
 /** What kind of machine is asking (option 93, RFC 4578 §2.1), folded to what makes a difference to the loader. */
 export type Arch =
@@ -232,7 +233,7 @@ export interface ResourceRequest {
 }
 
 /** Undefined: there is no such name. Rejections are our own failures (a broken disk), never an absence. */
-export type Resolve = (request: ResourceRequest) => Promise<Resource | undefined>
+export type Resolve = (request: ResourceRequest) => Soon<Resource | undefined>
 
 /** What a transport tells about one transfer, for the boot's timeline and the log. */
 export interface TransferReport {

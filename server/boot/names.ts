@@ -1,10 +1,11 @@
 // The closed set of names that TFTP and HTTP serve. A name is looked up, never joined to a path.
 import type { Address } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
+import { type Soon, whenThere } from '../soon.ts'
 import type { Boots } from './boots.ts'
 import { IPXE_SCRIPT } from './loader.ts'
 import type { Arch, Resolve, Resource, ResourceRequest, Stage } from './model.ts'
-import { PI_COMMAND_LINE, PI_CONFIG, PI_INITRD, PI_KERNEL, piName } from './raspberry-pi.ts'
+import { PI_COMMAND_LINE, PI_CONFIG, PI_INITRD, PI_KERNEL, type PiName, piName } from './raspberry-pi.ts'
 import { renderGrub, renderGrubIntroduction } from './script/grub.ts'
 import { renderIpxe, renderIpxeIntroduction } from './script/ipxe.ts'
 import { renderPxelinux } from './script/pxelinux.ts'
@@ -32,7 +33,7 @@ export interface ResolverDeps {
   readonly boots: Boots
   readonly loaders: ReadonlyMap<string, LoaderFile>
   /** Rejects when the disk is broken; an absent blob is undefined. */
-  readonly blob: (digest: string) => Promise<StoredBlob | undefined>
+  readonly blob: (digest: string) => Soon<StoredBlob | undefined>
 }
 
 /** A script has to name an address of ours, and the transport did not say which one was asked. */
@@ -50,14 +51,14 @@ const TEXT = 'text/plain; charset=utf-8'
 const LONGEST_NAME = 255
 
 export function createResolver(deps: ResolverDeps): Resolve {
-  return async (request) => {
+  return (request) => {
     const { name } = request
     if (name.length > LONGEST_NAME) return undefined
     return (
       loader(deps, name) ??
-      (await blob(deps, name)) ??
-      (await layers(deps, name)) ??
-      (await raspberryPi(deps, request)) ??
+      blob(deps, name) ??
+      layers(deps, name) ??
+      raspberryPi(deps, request) ??
       script(deps, request)
     )
   }
@@ -71,20 +72,23 @@ function loader({ loaders }: ResolverDeps, name: string): Resource | undefined {
   return { kind: 'file', ...file, digest: undefined, mediaType }
 }
 
-async function blob(deps: ResolverDeps, name: string): Promise<Resource | undefined> {
+function blob(deps: ResolverDeps, name: string): Soon<Resource | undefined> {
   const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1]
   return hex === undefined ? undefined : blobOf(deps, `sha256:${hex}`)
 }
 
-async function blobOf(deps: ResolverDeps, digest: string): Promise<Resource | undefined> {
-  const found = await deps.blob(digest)
-  return found === undefined ? undefined : { kind: 'file', ...found, digest, mediaType: BINARY }
+function blobOf(deps: ResolverDeps, digest: string): Soon<Resource | undefined> {
+  return whenThere(deps.blob(digest), (found) => found && { kind: 'file', ...found, digest, mediaType: BINARY })
+}
+
+function layers(deps: ResolverDeps, name: string): Soon<Resource | undefined> {
+  const id = /^boots\/([a-z0-9]{1,64})\/layers$/.exec(name)?.[1]
+  return id === undefined ? undefined : layersOf(deps, id)
 }
 
 /** One layer a line, bottom first: digest, size, name. */
-async function layers({ boots }: ResolverDeps, name: string): Promise<Resource | undefined> {
-  const id = /^boots\/([a-z0-9]{1,64})\/layers$/.exec(name)?.[1]
-  const version = id === undefined ? undefined : await boots.versionOf(id)
+async function layersOf({ boots }: ResolverDeps, boot: string): Promise<Resource | undefined> {
+  const version = await boots.versionOf(boot)
   if (version === undefined) return undefined
   const lines = version.layers.map(({ digest, sizeBytes }) => {
     const hex = digest.slice('sha256:'.length)
@@ -151,12 +155,13 @@ function grubConfig(deps: ResolverDeps, request: ResourceRequest, key: string | 
   return key === undefined ? text(renderGrubIntroduction()) : undefined
 }
 
-/** Kernel and initrd are those of the boot that config.txt began; who boots no image finds nothing, and fast. */
-async function raspberryPi(deps: ResolverDeps, request: ResourceRequest): Promise<Resource | undefined> {
+function raspberryPi(deps: ResolverDeps, request: ResourceRequest): Soon<Resource | undefined> {
   const asked = piName(request.name)
-  if (asked === undefined) return undefined
-  const firmware = loader(deps, asked.file)
-  if (firmware !== undefined) return firmware
+  return asked && (loader(deps, asked.file) ?? piFile(deps, request, asked))
+}
+
+/** Kernel and initrd are those of the boot that config.txt began; who boots no image finds nothing, and fast. */
+async function piFile(deps: ResolverDeps, request: ResourceRequest, asked: PiName): Promise<Resource | undefined> {
   const mac = asked.mac ?? macOfClient(deps, request)
   const boot = mac === undefined ? undefined : deps.boots.latest(mac)
   // A name as common as config.txt begins no boot of another machine.

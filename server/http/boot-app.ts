@@ -12,13 +12,15 @@ import type { Boots } from '../boot/boots.ts'
 import { CHECKIN_LENGTH } from '../boot/checkin.ts'
 import type { Clock } from '../clock.ts'
 import type { IncomingMessage } from '../node-http.ts'
+import type { Soon } from '../soon.ts'
+import { type Ends, endsOf } from './ends.ts'
 import { type Outlet, ResponseOutlet } from './outlet.ts'
 import { PerMinute } from './per-minute.ts'
 import { type NameRequest, PLAIN } from './serve-name.ts'
 
 export interface BootAppDeps {
   readonly boots: Pick<Boots, 'checkIn'>
-  readonly serveName: (request: NameRequest, outlet: Outlet) => Promise<void>
+  readonly serveName: (request: NameRequest, ends: Ends, outlet: Outlet) => Soon<void>
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   /** From one address. */
@@ -48,7 +50,7 @@ export function buildBootApp(deps: BootAppDeps): FastifyInstance {
     handler: async (request, reply) => {
       // From here on the bytes go straight to the socket.
       reply.hijack()
-      await deps.serveName(nameRequestOf(request), new ResponseOutlet(reply.raw))
+      await deps.serveName(nameRequestOf(request), endsOf(request.raw.socket), new ResponseOutlet(reply.raw))
     }
   })
   const perMinute = new PerMinute(deps.checkInsPerMinute, deps.clock)
@@ -72,8 +74,7 @@ function noSchemas(): never {
 }
 
 function nameRequestOf({ method, url, raw }: FastifyRequest): NameRequest {
-  const { remoteAddress, localAddress } = raw.socket
-  return { method: method === 'HEAD' ? 'HEAD' : 'GET', target: url, headers: raw.headers, remoteAddress, localAddress }
+  return { method: method === 'HEAD' ? 'HEAD' : 'GET', target: url, headers: raw.headers }
 }
 
 /** RFC 9112 §3.2.2: a server must accept the whole URL as a request's target. */

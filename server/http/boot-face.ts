@@ -75,7 +75,7 @@ export class BootFace {
       return buildBootApp({
         ...deps,
         checkInsPerMinute,
-        serveName: (request, outlet) => serveName(names, request, outlet)
+        serveName: (request, ends, outlet) => serveName(names, request, ends, outlet)
       })
     }, log)
     // UEFI's Host header lacks the port and some loaders send none: it is never looked at.
@@ -86,8 +86,7 @@ export class BootFace {
       native,
       limits: { ...DEFAULT_LIMITS, ...limits },
       trusted: new Set(deps.proxy?.addresses),
-      answer: ({ method, target, headers }, { remoteAddress, localAddress }, outlet) =>
-        serveName(names, { method, target, headers, remoteAddress, localAddress }, outlet),
+      answer: (request, ends, outlet) => serveName(names, request, ends, outlet),
       handOver: (socket) => server.emit('connection', socket),
       count: () => new CountedRequest(deps),
       onError: (error) => log.error({ err: error }, 'a request failed'),

@@ -4,7 +4,9 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
 import { type IncomingMessage, STATUS_CODES } from '../node-http.ts'
+import { rescue, type Soon, whenThere } from '../soon.ts'
 import type { CountedRequest, DropReason } from './counters.ts'
+import { type Ends, endsOf } from './ends.ts'
 import type { NativeSend } from './native-send.ts'
 import type { Outlet, ResponseHeaders } from './outlet.ts'
 import { type PlainRequest, parsePlainRequest } from './plain-request.ts'
@@ -12,8 +14,8 @@ import { type PlainRequest, parsePlainRequest } from './plain-request.ts'
 export interface ConnectionDeps {
   readonly clock: Clock
   readonly native: NativeSend | undefined
-  /** Answers through the outlet, to its end. Rejects with bugs of ours alone. */
-  readonly answer: (request: PlainRequest, socket: Socket, outlet: Outlet) => Promise<void>
+  /** Answers through the outlet, to its end. Fails with bugs of ours alone. */
+  readonly answer: (request: PlainRequest, ends: Ends, outlet: Outlet) => Soon<void>
   /** Takes over the socket; what was read already is read from it again. */
   readonly handOver: (socket: Socket) => void
   readonly onError: (error: unknown) => void
@@ -26,6 +28,7 @@ export interface ConnectionDeps {
 export class Connection {
   readonly socket: Socket
   readonly #deps: ConnectionDeps
+  readonly #ends: Ends
   /** Since when nothing was asked, or since when the present request is being answered: ms of the monotonic clock. */
   since: number
   isBusy = false
@@ -41,6 +44,7 @@ export class Connection {
   constructor(socket: Socket, deps: ConnectionDeps) {
     this.socket = socket
     this.#deps = deps
+    this.#ends = endsOf(socket)
     this.since = deps.clock.monotonic()
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
@@ -92,28 +96,31 @@ export class Connection {
     }
     const request = parsePlainRequest(bytes)
     if (request === undefined) this.#handOver(bytes)
-    else void this.#serve(request)
+    else this.#serve(request)
   }
 
   /** The client sends no more, but may still read. */
   readonly #onEnd = (): void => this.endSoon()
 
-  async #serve(request: PlainRequest): Promise<void> {
+  #serve(request: PlainRequest): void {
     if (!request.keepAlive) this.#isLast = true
     this.#begin()
     this.#mark = 0
     const counted = this.#deps.count()
     const outlet = new SocketOutlet(this.socket, this.#deps, counted, !this.#isLast)
     this.#outlet = outlet
-    try {
-      await this.#deps.answer(request, this.socket, outlet)
-    } catch (error) {
-      this.#deps.onError(error)
-      outlet.breakOff()
-    }
-    counted.ended(outlet.status)
-    this.#outlet = undefined
-    this.#finish()
+    const answered = rescue(
+      () => this.#deps.answer(request, this.#ends, outlet),
+      (error) => {
+        this.#deps.onError(error)
+        outlet.breakOff()
+      }
+    )
+    whenThere(answered, () => {
+      counted.ended(outlet.status)
+      this.#outlet = undefined
+      this.#finish()
+    })
   }
 
   #begin(): void {
@@ -174,12 +181,11 @@ class SocketOutlet implements Outlet {
 
   begin(status: number, headers: ResponseHeaders, body: Uint8Array | undefined, more: boolean): void {
     this.status = status
-    const head = Buffer.from(this.#head(status, headers), 'latin1')
-    const bytes = body === undefined ? head : Buffer.concat([head, body])
+    const bytes = joined(this.#head(status, headers), body)
     const { descriptor } = this
     const { native } = this.#deps
     const sent = native === undefined || descriptor === undefined ? 0 : native.bytes(descriptor, bytes, more)
-    if (sent < bytes.length) this.#socket.write(bytes.subarray(sent))
+    if (sent < bytes.length) this.#socket.write(Buffer.from(bytes.subarray(sent)))
     this.#counted.begun()
   }
 
@@ -214,6 +220,20 @@ class SocketOutlet implements Outlet {
     return `${head}date: ${httpDate(this.#deps.clock.now())}\r\nconnection: ${connection}\r\n\r\n`
   }
 }
+
+/** Heads, and what is small enough to go with them, on their way to the kernel. */
+const SCRATCH = Buffer.allocUnsafeSlow(16 * 1024)
+
+/** To be used before the next call. */
+function joined(head: string, body: Uint8Array = NOTHING): Buffer {
+  const length = head.length + body.length
+  const bytes = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : Buffer.allocUnsafe(length)
+  bytes.write(head, 'latin1')
+  bytes.set(body, head.length)
+  return bytes
+}
+
+const NOTHING = new Uint8Array()
 
 /** libuv's descriptor, which Node's types don't tell of; undefined for a closed socket. */
 function descriptorOf(socket: Socket): number | undefined {

@@ -4,6 +4,7 @@ import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import type { Resource } from '../boot/model.ts'
 import type { Clock } from '../clock.ts'
+import { rescue, type Soon, whenThere } from '../soon.ts'
 import type { NativeSend } from './native-send.ts'
 import { OpenFiles } from './open-files.ts'
 import type { Outlet } from './outlet.ts'
@@ -12,6 +13,7 @@ import type { Representation, ResponsePlan } from './response-plan.ts'
 import { Turns } from './turns.ts'
 
 const TURN_BYTES = 256 * 1024
+const CACHED_BYTES = 1024 * 1024
 const PROGRESS_MS = 1_000
 
 export interface Delivery {
@@ -49,28 +51,27 @@ export interface SenderDeps {
 
 /** What all responses share: open files, buffers, and the line they stand in. */
 export class Sender {
-  readonly #deps: SenderDeps
   readonly #files: OpenFiles
-  readonly #pieces = new Pieces()
-  readonly #turns = new Turns()
+  readonly #shared: Shared
 
-  constructor(deps: SenderDeps) {
-    this.#deps = deps
-    this.#files = new OpenFiles(deps.clock)
+  constructor({ clock, native }: SenderDeps) {
+    this.#files = new OpenFiles(clock)
+    this.#shared = { clock, native, pieces: new Pieces(), turns: new Turns() }
   }
 
   /**
-   * Sends what the plan says, and ends the response. Resolves when the last byte is handed to the kernel or the client
-   * is gone; a client that goes away is a failure in words.
+   * Sends what the plan says, and ends the response. What is returned is there when the last byte is handed to the kernel
+   * or the client is gone; a client that goes away is a failure in words.
    *
-   * @throws what the file system says, and FileCutShort; the connection is broken off then, unless nothing was sent yet
+   * @throws what the file system says, and FileCutShort, at once or later; the connection is broken off then, unless
+   *   nothing was sent yet
    */
-  async deliver(
+  deliver(
     outlet: Outlet,
     plan: ResponsePlan,
     resource: Resource,
     onProgress: (sentBytes: number) => void
-  ): Promise<Delivery> {
+  ): Soon<Delivery> {
     const { status, headers, start, end } = plan
     if (start === end || resource.kind === 'text') {
       const body = resource.kind === 'text' && start < end ? resource.body.subarray(start, end) : undefined
@@ -78,20 +79,26 @@ export class Sender {
       outlet.end()
       return { sentBytes: end - start, failure: undefined }
     }
-    // Before the headers: an unreadable file is still a clean 500.
     const { path } = resource
-    const file = await this.#files.open(path)
-    try {
-      outlet.begin(status, headers, undefined, true)
-      const { clock, native } = this.#deps
-      const shared = { clock, native, pieces: this.#pieces, turns: this.#turns }
-      return await new Sending(shared, outlet, { handle: file, path, start, end }, onProgress).run()
-    } catch (error) {
-      outlet.breakOff()
-      throw error
-    } finally {
-      this.#files.close(path)
-    }
+    // Before the headers: an unreadable file is still a clean 500.
+    return whenThere(this.#files.open(path), (handle) => {
+      const sending = new Sending(this.#shared, outlet, { handle, path, start, end }, onProgress)
+      const over = rescue(
+        () => {
+          outlet.begin(status, headers, undefined, true)
+          return sending.run()
+        },
+        (error) => {
+          outlet.breakOff()
+          this.#files.close(path)
+          throw error
+        }
+      )
+      return whenThere(over, (delivery) => {
+        this.#files.close(path)
+        return delivery
+      })
+    })
   }
 
   /** What was kept open for whoever may come next. */
@@ -119,8 +126,10 @@ class Sending {
   readonly #outlet: Outlet
   readonly #span: Span
   readonly #onProgress: (sentBytes: number) => void
-  readonly #ended = Promise.withResolvers<Delivery>()
+  #later: PromiseWithResolvers<Delivery> | undefined
   #at: number
+  /** Up to here, the file was in memory a moment ago. */
+  #cachedTo = 0
   #toldAt: number
 
   constructor(shared: Shared, outlet: Outlet, span: Span, onProgress: (sentBytes: number) => void) {
@@ -133,39 +142,64 @@ class Sending {
   }
 
   /** The first turn is taken at once: most requests for a small piece are over with it. */
-  run(): Promise<Delivery> {
-    this.#turn()
-    return this.#ended.promise
+  run(): Soon<Delivery> {
+    const delivery = this.#send()
+    if (delivery !== undefined) return delivery
+    this.#later = Promise.withResolvers<Delivery>()
+    return this.#later.promise
   }
 
-  readonly #turn = (): void => {
-    this.#send().catch((error: unknown) => this.#ended.reject(error))
+  readonly #turn = (): void => this.#conclude(() => this.#send())
+
+  #conclude(step: () => Delivery | undefined): void {
+    try {
+      const delivery = step()
+      if (delivery !== undefined) this.#later?.resolve(delivery)
+    } catch (error) {
+      this.#later?.reject(error)
+    }
   }
 
-  async #send(): Promise<void> {
+  /** Undefined when it goes on by itself. */
+  #send(): Delivery | undefined {
     const { native } = this.#shared
     const { handle, end } = this.#span
     const wanted = Math.min(TURN_BYTES, end - this.#at)
     const socket = native === undefined ? undefined : this.#outlet.descriptor
     // Without a descriptor bytes of ours are still on their way, and nothing may overtake them.
-    if (native === undefined || socket === undefined || !native.isCached(handle.fd, this.#at + wanted - 1)) {
-      await this.#copy(wanted, false)
-      return
+    if (native === undefined || socket === undefined || !this.#isCached(native, this.#at + wanted)) {
+      this.#copyLater(wanted, false)
+      return undefined
     }
     const sent = sendfile(native, socket, handle.fd, this.#at, wanted)
-    if (sent === undefined) {
-      this.#end(this.#clientIsGone('the client went away'))
-      return
-    }
+    if (sent === undefined) return this.#clientIsGone('the client went away')
     this.#outlet.passed(sent)
     this.#count(sent)
+    if (sent === wanted) return this.#goOn()
     // The kernel is full: a small piece written the ordinary way returns when there is room again.
-    if (sent < wanted) await this.#copy(Math.min(SMALLEST_BYTES, end - this.#at), true)
-    else this.#goOn()
+    this.#copyLater(Math.min(SMALLEST_BYTES, end - this.#at), true)
+    return undefined
+  }
+
+  /** Asked for several turns at once: a file comes into memory, and leaves it, in large pieces. */
+  #isCached(native: NativeSend, to: number): boolean {
+    if (to <= this.#cachedTo) return true
+    const { handle, end } = this.#span
+    const last = Math.min(this.#at + CACHED_BYTES, end)
+    if (!native.isCached(handle.fd, last - 1)) return false
+    this.#cachedTo = last
+    return true
+  }
+
+  #copyLater(wanted: number, isCached: boolean): void {
+    this.#copy(wanted, isCached).then(
+      (failure) => this.#conclude(() => failure ?? this.#goOn()),
+      (error: unknown) => this.#later?.reject(error)
+    )
   }
 
   /** @param isCached the bytes are in memory: to read them now takes less than to have them read. */
-  async #copy(wanted: number, isCached: boolean): Promise<void> {
+  async #copy(wanted: number, isCached: boolean): Promise<Delivery | undefined> {
     const { pieces } = this.#shared
     const piece = pieces.take(wanted)
     try {
@@ -176,23 +210,24 @@ class Sending {
         : (await handle.read(piece, 0, length, this.#at)).bytesRead
       if (bytesRead === 0) throw new FileCutShort(path, this.#at)
       if (!(await this.#outlet.write(piece.subarray(0, bytesRead)))) {
-        this.#end(this.#clientIsGone(this.#outlet.gone ?? 'the client went away'))
-        return
+        return this.#clientIsGone(this.#outlet.gone ?? 'the client went away')
       }
       this.#count(bytesRead)
+      return undefined
     } finally {
       pieces.give(piece)
     }
-    this.#goOn()
   }
 
-  #goOn(): void {
-    const { gone } = this.#outlet
+  #goOn(): Delivery | undefined {
     if (this.#at === this.#span.end) {
       this.#outlet.end()
-      this.#end({ sentBytes: this.#at - this.#span.start, failure: undefined })
-    } else if (gone === undefined) this.#shared.turns.add(this.#turn)
-    else this.#end(this.#clientIsGone(gone))
+      return { sentBytes: this.#at - this.#span.start, failure: undefined }
+    }
+    const { gone } = this.#outlet
+    if (gone !== undefined) return this.#clientIsGone(gone)
+    this.#shared.turns.add(this.#turn)
+    return undefined
   }
 
   #count(bytes: number): void {
@@ -201,10 +236,6 @@ class Sending {
     if (now - this.#toldAt < PROGRESS_MS) return
     this.#toldAt = now
     this.#onProgress(this.#at - this.#span.start)
-  }
-
-  #end(delivery: Delivery): void {
-    this.#ended.resolve(delivery)
   }
 
   #clientIsGone(why: string): Delivery {

@@ -4,8 +4,10 @@ import type { FastifyBaseLogger } from 'fastify'
 import { IPXE_SCRIPT } from '../boot/loader.ts'
 import type { Resolve, Resource, TransferReport } from '../boot/model.ts'
 import type { Clock } from '../clock.ts'
-import { type Address, parseAddress } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
+import { rescue, type Soon, whenThere } from '../soon.ts'
 import type { HttpCounters } from './counters.ts'
+import { type End, type Ends, endOf } from './ends.ts'
 import type { Outlet } from './outlet.ts'
 import type { PerMinute } from './per-minute.ts'
 import { planResponse, type RequestHeaders, type ResponsePlan } from './response-plan.ts'
@@ -16,9 +18,6 @@ export interface NameRequest {
   /** Path and query. */
   readonly target: string
   readonly headers: RequestHeaders
-  /** As the socket says. */
-  readonly remoteAddress: string | undefined
-  readonly localAddress: string | undefined
 }
 
 export interface NameDeps {
@@ -42,28 +41,31 @@ export interface TrustedProxy {
 export const PLAIN = 'text/plain; charset=utf-8'
 
 /** Answers through the outlet, to its end. */
-export async function serveName(deps: NameDeps, request: NameRequest, outlet: Outlet): Promise<void> {
+export function serveName(deps: NameDeps, request: NameRequest, ends: Ends, outlet: Outlet): Soon<void> {
   const [path = '', query = ''] = request.target.split('?', 2)
   const name = nameOf(path)
   if (name === undefined) return plain(outlet, 404, 'not found')
-  const proxy = isFromProxy(request, deps.proxy) ? deps.proxy : undefined
-  const clientText = (proxy && field(request, 'x-real-ip')) ?? request.remoteAddress
-  if (name === IPXE_SCRIPT && !deps.scripts.allows(clientText ?? '')) return plain(outlet, 429, 'too many requests')
-  const client = addressOf(clientText)
-  const server = addressOf((proxy && field(request, 'x-server-address')) ?? request.localAddress)
-  try {
-    const resource = await deps.resolve({ name, query: queryOf(query), via: 'http', client, server })
-    if (resource === undefined) return plain(outlet, 404, 'not found')
-    if (proxy?.blobs !== undefined && resource.kind === 'file' && resource.digest !== undefined) {
-      handOver(deps, { name, client, resource }, `${proxy.blobs}${resource.digest.replace(':', '/')}`, request, outlet)
-      return
+  const proxy = isFromProxy(ends, deps.proxy) ? deps.proxy : undefined
+  const client = told(proxy, request, 'x-real-ip') ?? ends.client
+  if (name === IPXE_SCRIPT && !deps.scripts.allows(client.text ?? '')) return plain(outlet, 429, 'too many requests')
+  const server = told(proxy, request, 'x-server-address') ?? ends.server
+  const asked = { name, query: queryOf(query), via: 'http', client: client.address, server: server.address } as const
+  return rescue(
+    () =>
+      whenThere(deps.resolve(asked), (resource) => {
+        if (resource === undefined) return plain(outlet, 404, 'not found')
+        const wanted = { name, client: client.address, resource }
+        if (proxy?.blobs !== undefined && resource.kind === 'file' && resource.digest !== undefined) {
+          return handOver(deps, wanted, `${proxy.blobs}${resource.digest.replace(':', '/')}`, request, outlet)
+        }
+        const plan = planResponse(request.method, request.headers, representationOf(resource))
+        return send(deps, { ...wanted, plan }, outlet)
+      }),
+    (error) => {
+      deps.log.error({ err: error, url: request.target }, 'a request failed')
+      plain(outlet, 500, 'the server failed')
     }
-    const plan = planResponse(request.method, request.headers, representationOf(resource))
-    await send(deps, { name, client, resource, plan }, outlet)
-  } catch (error) {
-    deps.log.error({ err: error, url: request.target }, 'a request failed')
-    plain(outlet, 500, 'the server failed')
-  }
+  )
 }
 
 interface Wanted {
@@ -100,23 +102,23 @@ function handOver(deps: NameDeps, wanted: Wanted, location: string, request: Nam
 }
 
 /** Anybody else who sends such fields is who the socket says, and gets bytes. */
-function isFromProxy({ remoteAddress = '' }: NameRequest, proxy: TrustedProxy | undefined): boolean {
-  return proxy?.addresses.includes(remoteAddress.replace(/^::ffff:/, '')) ?? false
+function isFromProxy({ client: { text = '' } }: Ends, proxy: TrustedProxy | undefined): boolean {
+  return proxy?.addresses.includes(text.replace(/^::ffff:/, '')) ?? false
 }
 
-function field({ headers }: NameRequest, name: string): string | undefined {
-  const value = headers[name]
-  return typeof value === 'string' ? value : undefined
+/** Undefined unless a proxy says it. */
+function told(proxy: TrustedProxy | undefined, { headers }: NameRequest, field: string): End | undefined {
+  const value = proxy && headers[field]
+  return typeof value === 'string' ? endOf(value) : undefined
 }
 
-async function send(deps: NameDeps, transfer: Transfer, outlet: Outlet): Promise<void> {
-  const { resource, plan } = transfer
+function send(deps: NameDeps, transfer: Transfer, outlet: Outlet): Soon<void> {
+  const { name, client, resource, plan } = transfer
   const startedAt = deps.clock.monotonic()
   const totalBytes = sizeOf(resource)
   let countedBytes = 0
   const tell = (outcome: TransferReport['outcome'], sentBytes: number, reason?: string) => {
     if (plan.start === plan.end) return
-    const { name, client } = transfer
     const durationMs = deps.clock.monotonic() - startedAt
     deps.counters.sentBytes += sentBytes - countedBytes
     countedBytes = sentBytes
@@ -124,13 +126,18 @@ async function send(deps: NameDeps, transfer: Transfer, outlet: Outlet): Promise
     deps.report({ name, via: 'http', client, outcome, doneBytes, totalBytes, sentBytes, durationMs, reason })
   }
   if (plan.start === 0) tell('started', 0)
-  try {
-    conclude(tell, transfer, await deps.sender.deliver(outlet, plan, resource, (sent) => tell('progress', sent)))
-  } catch (error) {
-    deps.log.error({ err: error, name: transfer.name }, 'a file could not be served')
-    tell('failed', countedBytes, 'the server could not read the file')
-    plain(outlet, 500, 'the server failed')
-  }
+  return rescue(
+    () =>
+      whenThere(
+        deps.sender.deliver(outlet, plan, resource, (sent) => tell('progress', sent)),
+        (delivery) => conclude(tell, transfer, delivery)
+      ),
+    (error) => {
+      deps.log.error({ err: error, name }, 'a file could not be served')
+      tell('failed', countedBytes, 'the server could not read the file')
+      plain(outlet, 500, 'the server failed')
+    }
+  )
 }
 
 type Tell = (outcome: TransferReport['outcome'], sentBytes: number, reason?: string) => void
@@ -164,10 +171,6 @@ function queryOf(query: string): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(parse(query)).map(([key, value]) => [key, (Array.isArray(value) ? value[0] : value) ?? ''])
   )
-}
-
-function addressOf(address: string | undefined): Address | undefined {
-  return address === undefined ? undefined : parseAddress(address)
 }
 
 /** A response that has begun already stays as it is. */

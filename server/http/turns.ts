@@ -5,18 +5,25 @@ import { afterOthers } from '../clock.ts'
 const TURNS_PER_ROUND = 8
 
 export class Turns {
-  readonly #line: (() => void)[] = []
+  #line: (() => void)[] = []
+  #isRound = false
 
   /** `turn` is called once, never from within this call. */
   add(turn: () => void): void {
     this.#line.push(turn)
-    if (this.#line.length === 1) afterOthers(() => this.#round())
+    this.#begin()
   }
 
+  #begin(): void {
+    if (this.#isRound || this.#line.length === 0) return
+    this.#isRound = true
+    afterOthers(() => this.#round())
+  }
+
+  /** Who is alone in the line has all of its turns. */
   #round(): void {
-    const those = Math.min(TURNS_PER_ROUND, this.#line.length)
-    for (let i = 0; i < those; i++) this.#line[i]?.()
-    this.#line.splice(0, those)
-    if (this.#line.length > 0) afterOthers(() => this.#round())
+    for (let i = 0; i < TURNS_PER_ROUND; i++) this.#line.shift()?.()
+    this.#isRound = false
+    this.#begin()
   }
 }

@@ -13,5 +13,5 @@ t.test('a blob is a file with a size and a date; one that nobody has, or that wa
 
 t.test('a disk that can not be read is no absence', async (t) => {
   const dir = t.testdir({ file: '' })
-  await t.rejects(storedBlobs(() => join(dir, 'file/under'))('sha256:a'), { code: 'ENOTDIR' })
+  await t.rejects(async () => storedBlobs(() => join(dir, 'file/under'))('sha256:a'), { code: 'ENOTDIR' })
 })

@@ -61,7 +61,8 @@ t.test('a broken disk is not an absence', async (t) => {
   }
   const resolve = createResolver({ boots, loaders: new Map(), blob })
   const name = `blobs/sha256/${'a'.repeat(64)}`
-  await t.rejects(resolve({ name, query: {}, via: 'http', client: CLIENT, server: SERVER }), { message: 'EIO' })
+  const request = { name, query: {}, via: 'http', client: CLIENT, server: SERVER } as const
+  await t.rejects(async () => resolve(request), { message: 'EIO' })
 })
 
 t.test("a boot's layers are lines of digest, size and name, bottom first", async (t) => {
@@ -260,5 +261,5 @@ t.test('what GRUB, shim and U-Boot ask for besides is not there, and quickly sai
 
 t.test('a script can not be made without the address that was asked', async (t) => {
   const { get } = resolver()
-  await t.rejects(get('boot.ipxe', { server: undefined }), ServerAddressUnknown)
+  await t.rejects(async () => get('boot.ipxe', { server: undefined }), ServerAddressUnknown)
 })

@@ -32,7 +32,7 @@ t.test('a hundred readers share one descriptor', async (t) => {
   clock.advance(10_000)
   t.equal(descriptorsOf(path), 1, 'while it is read')
   files.close(path)
-  clock.advance(1_000)
+  clock.advance(2_000)
   await eventually('closed', () => (descriptorsOf(path) === 0 ? true : undefined))
   t.not(await files.open(path), handles[0])
   files.close(path)
@@ -42,6 +42,6 @@ t.test('a hundred readers share one descriptor', async (t) => {
 
 t.test('a file that can not be opened is tried again', async (t) => {
   const { path, files } = setUp(t)
-  await t.rejects(files.open(`${path}.lost`), { code: 'ENOENT' })
+  await t.rejects(async () => files.open(`${path}.lost`), { code: 'ENOENT' })
   await t.rejects(Promise.all([files.open(`${path}.lost`), files.open(`${path}.lost`)]), { code: 'ENOENT' })
 })

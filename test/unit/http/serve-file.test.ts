@@ -28,7 +28,8 @@ async function serving(t: Test, resource: Resource, clock = new FakeClock(), pro
   const server = createServer((request, response: ServerResponse) => {
     const plan = planResponse('GET', request.headers, representationOf(resource))
     const told = (sent: number) => progress.push(sent)
-    outcomes.push(sender.deliver(new ResponseOutlet(response), plan, resource, told).catch((error: unknown) => error))
+    const deliver = async () => sender.deliver(new ResponseOutlet(response), plan, resource, told)
+    outcomes.push(deliver().catch((error: unknown) => error))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
