@@ -47,19 +47,19 @@ interface Omitted {
   readonly nextServer: boolean
 }
 
-const SHAPES: readonly Omitted[] = [
-  { bootId: false, nextServer: false },
-  { bootId: true, nextServer: false },
-  { bootId: true, nextServer: true }
-]
+const COMPLETE: Omitted = { bootId: false, nextServer: false }
+const SHAPES: readonly Omitted[] = [COMPLETE, { bootId: true, nextServer: false }, { bootId: true, nextServer: true }]
 
 /**
  * The line's words, unquoted: each loader's dialect quotes in its own way. Short enough for one DHCP option if that can
  * be done, complete if not.
  */
 export function kernelWords(facts: LineFacts): readonly string[] {
-  const lines = SHAPES.map((omitted) => words(facts, omitted))
-  return lines.find((line) => kernelLine(line).length <= OPTION_LENGTH) ?? lines[0] ?? []
+  for (const omitted of SHAPES) {
+    const line = words(facts, omitted)
+    if (kernelLine(line).length <= OPTION_LENGTH) return line
+  }
+  return words(facts, COMPLETE)
 }
 
 function words(facts: LineFacts, omitted: Omitted): readonly string[] {

@@ -5,7 +5,8 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
 import { type IncomingMessage, STATUS_CODES } from '../node-http.ts'
 import { rescue, type Soon, whenThere } from '../soon.ts'
-import type { CountedRequest, DropReason } from './counters.ts'
+import { type CountedRequest, type DropReason } from './counters.ts'
+import { DateText } from './date-text.ts'
 import { type Ends, endsOf } from './ends.ts'
 import type { NativeSend } from './native-send.ts'
 import type { Outlet, ResponseHeaders } from './outlet.ts'
@@ -217,7 +218,7 @@ class SocketOutlet implements Outlet {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
     for (const name in headers) head += `${name}: ${headers[name]}\r\n`
     const connection = !this.#staysOpen ? 'close' : 'keep-alive'
-    return `${head}date: ${httpDate(this.#deps.clock.now())}\r\nconnection: ${connection}\r\n\r\n`
+    return `${head}date: ${NOW.of(this.#deps.clock.now())}\r\nconnection: ${connection}\r\n\r\n`
   }
 }
 
@@ -242,17 +243,6 @@ function descriptorOf(socket: Socket): number | undefined {
   return typeof fd === 'number' && fd >= 0 ? fd : undefined
 }
 
-let dateSecond = Number.NaN
-let dateText = ''
-
-/** Made anew once a second. */
-function httpDate(now: number): string {
-  const second = Math.floor(now / 1000)
-  if (second !== dateSecond) {
-    dateSecond = second
-    dateText = new Date(now).toUTCString()
-  }
-  return dateText
-}
+const NOW = new DateText()
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 // What a GET or HEAD for one representation is answered with: preconditions and ranges (RFC 9110 §13 and §14) as a pure
 // decision. Nothing is sent here.
 import rangeParser from 'range-parser'
+import { DateText } from './date-text.ts'
 
 export interface Representation {
   readonly sizeBytes: number
@@ -35,19 +36,20 @@ export function planResponse(method: 'GET' | 'HEAD', headers: RequestHeaders, of
     return { status: 416, headers: unsatisfied, start: 0, end: 0 }
   }
   const { start, end } = range ?? { start: 0, end: of.sizeBytes }
-  const whole = { ...common, 'content-type': of.mediaType, 'content-length': end - start }
-  const body = method === 'GET' ? { start, end } : { start: 0, end: 0 }
-  if (range === undefined) return { status: 200, headers: whole, ...body }
-  return { status: 206, headers: { ...whole, 'content-range': `bytes ${start}-${end - 1}/${of.sizeBytes}` }, ...body }
+  common['content-type'] = of.mediaType
+  common['content-length'] = end - start
+  if (range !== undefined) common['content-range'] = `bytes ${start}-${end - 1}/${of.sizeBytes}`
+  const status = range === undefined ? 200 : 206
+  if (method === 'HEAD') return { status, headers: common, start: 0, end: 0 }
+  return { status, headers: common, start, end }
 }
 
-function commonHeaders(of: Representation): Record<string, string> {
-  return {
-    etag: of.etag,
-    ...(of.modifiedAt === undefined ? {} : { 'last-modified': new Date(of.modifiedAt).toUTCString() }),
-    'accept-ranges': 'bytes',
-    'cache-control': of.immutable ? 'public, max-age=31536000, immutable' : 'no-cache'
-  }
+function commonHeaders(of: Representation): Record<string, string | number> {
+  const headers: Record<string, string | number> = { etag: of.etag }
+  if (of.modifiedAt !== undefined) headers['last-modified'] = MODIFIED.of(of.modifiedAt)
+  headers['accept-ranges'] = 'bytes'
+  headers['cache-control'] = of.immutable ? 'public, max-age=31536000, immutable' : 'no-cache'
+  return headers
 }
 
 // The order of RFC 9110 §13.2.2. Each date counts only where no entity tag was sent.
@@ -90,6 +92,9 @@ function isOlder(date: string | undefined, of: Representation): boolean {
 function isDate(text: string | undefined): text is string {
   return text !== undefined && !Number.isNaN(Date.parse(text))
 }
+
+/** Of one file after the other, or of the same again. */
+const MODIFIED = new DateText()
 
 function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1000) * 1000

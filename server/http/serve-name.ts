@@ -152,8 +152,12 @@ function sizeOf(resource: Resource): number {
   return resource.kind === 'file' ? resource.sizeBytes : resource.body.length
 }
 
+/** Nothing encoded, nothing empty, nothing that begins with a dot. */
+const USUAL_PATH = /^(?:\/[\w-][\w.:-]*)+$/
+
 /** The name that a path means; undefined for one that can't be any. */
 function nameOf(path: string): string | undefined {
+  if (USUAL_PATH.test(path)) return path.slice(1)
   const segments = path.split('/').filter((segment) => segment !== '')
   try {
     const decoded = path.includes('%') ? segments.map(decodeURIComponent) : segments
@@ -168,9 +172,13 @@ function nameOf(path: string): string | undefined {
 /** The first value of each key. */
 function queryOf(query: string): Readonly<Record<string, string>> {
   if (query === '') return {}
-  return Object.fromEntries(
-    Object.entries(parse(query)).map(([key, value]) => [key, (Array.isArray(value) ? value[0] : value) ?? ''])
-  )
+  const values: Record<string, string> = Object.create(null)
+  const parsed = parse(query)
+  for (const key in parsed) {
+    const value = parsed[key]
+    values[key] = (Array.isArray(value) ? value[0] : value) ?? ''
+  }
+  return values
 }
 
 /** A response that has begun already stays as it is. */

@@ -4,6 +4,7 @@ export type Mac = string
 
 /** Accepts colons, hyphens, dots or nothing between the digits; undefined unless there are twelve of them. */
 export function parseMac(text: string): Mac | undefined {
+  if (/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(text)) return text
   const digits = text.toLowerCase().replace(/[:.-]/g, '')
   return /^[0-9a-f]{12}$/.test(digits) ? digits.replace(/..(?!$)/g, '$&:') : undefined
 }

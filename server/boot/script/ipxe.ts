@@ -49,29 +49,15 @@ function body(script: BootScript): readonly string[] {
 }
 
 function image(script: ImageScript): readonly string[] {
-  const line = kernelLine(script.words)
-  const pauses = RETRY_PAUSES_SECONDS
   return [
     say(script.title),
-    ...setLine(line, script.lineOption),
+    ...setLine(kernelLine(script.words), script.lineOption),
     'set tries:int32 0',
     ':fetch',
     // EFI's kernel stub finds its initrd by this name.
     `kernel ${checkedUrl(`${script.origin}/${script.kernel}`)} initrd=initrd ${ref('line')} || goto retry`,
     `initrd --name initrd ${checkedUrl(`${script.origin}/${script.initrd}`)} || goto retry`,
-    'boot || goto retry',
-    ':retry',
-    'imgfree ||',
-    'inc tries',
-    ...pauses.flatMap((seconds, index) => [`iseq ${ref('tries')} ${index + 1} && set pause ${seconds} ||`]),
-    `iseq ${ref('tries')} ${pauses.length + 1} && goto failed ||`,
-    `echo rootcast: kernel or initrd did not come; trying again in ${ref('pause')} s`,
-    `sleep ${ref('pause')} ||`,
-    'goto fetch',
-    ':failed',
-    say('kernel and initrd could not be fetched; restarting. If this goes on, ask your administrator'),
-    'sleep 30 ||',
-    'reboot'
+    ...BOOT_OR_RETRY
   ]
 }
 
@@ -94,9 +80,7 @@ function ref(setting: string): string {
 function asItStands(text: string): string {
   return screenText(text)
     .replaceAll('${', '$ {')
-    .split(' ')
-    .map((word) => (/^(#.*|;|&&|\|\|)$/.test(word) ? `'${word}'` : word))
-    .join(' ')
+    .replace(/(?<=^| )(?:#[^ ]*|;|&&|\|\|)(?= |$)/g, "'$&'")
     .replace(/\\$/, '\\ .')
 }
 
@@ -105,3 +89,20 @@ function checkedUrl(text: string): string {
   if (!/^[\w.:/?=&%+[\]-]+$/.test(text)) throw new RangeError(`not a URL for an iPXE script: ${text}`)
   return text
 }
+
+/** The same for every machine. */
+const BOOT_OR_RETRY: readonly string[] = [
+  'boot || goto retry',
+  ':retry',
+  'imgfree ||',
+  'inc tries',
+  ...RETRY_PAUSES_SECONDS.map((seconds, index) => `iseq ${ref('tries')} ${index + 1} && set pause ${seconds} ||`),
+  `iseq ${ref('tries')} ${RETRY_PAUSES_SECONDS.length + 1} && goto failed ||`,
+  `echo rootcast: kernel or initrd did not come; trying again in ${ref('pause')} s`,
+  `sleep ${ref('pause')} ||`,
+  'goto fetch',
+  ':failed',
+  say('kernel and initrd could not be fetched; restarting. If this goes on, ask your administrator'),
+  'sleep 30 ||',
+  'reboot'
+]
