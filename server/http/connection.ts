@@ -136,11 +136,19 @@ export class Connection {
     this.since = this.#deps.clock.monotonic()
     if (this.#isLast) this.socket.destroySoon()
     this.#deps.onChange(this)
+    if (this.socket.destroyed || this.#isLast) return
+    if (this.socket.writableNeedDrain) {
+      // Who asks and does not read is heard again when it has read.
+      this.socket.pause()
+      this.socket.once('drain', this.#goOn)
+    } else this.#goOn()
+  }
+
+  readonly #goOn = (): void => {
     const early = this.#early
-    if (early === undefined || this.socket.destroyed || this.#isLast) return
     this.#early = undefined
-    this.socket.resume()
-    this.#onData(early)
+    if (this.socket.isPaused()) this.socket.resume()
+    if (early !== undefined) this.#onData(early)
   }
 
   #handOver(bytes: Buffer): void {

@@ -12,7 +12,7 @@ import { Pieces, SMALLEST_BYTES } from './pieces.ts'
 import type { Representation, ResponsePlan } from './response-plan.ts'
 import { Turns } from './turns.ts'
 
-const TURN_BYTES = 256 * 1024
+const TURN_BYTES = 512 * 1024
 const CACHED_BYTES = 1024 * 1024
 const PROGRESS_MS = 1_000
 

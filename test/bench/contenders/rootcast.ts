@@ -1,11 +1,11 @@
 // rootcast itself: the whole daemon as `rootcast serve` runs it, with its default settings.
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { stringify } from 'yaml'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { cacheDirectory, ROOT } from '../cache.ts'
-import { RunningServer, type ServerCommand } from '../lab/pinned.ts'
+import { RunningServer, type ServerCommand, until } from '../lab/pinned.ts'
 import { BOOT_VERSION, IMAGE, type Material } from '../material.ts'
 import { type Contender, US, US_PLAIN } from './contender.ts'
 
@@ -56,7 +56,9 @@ function configuration({ store }: Material, { address, dhcp, tftp }: RootcastSet
 /** In a first run of the daemon; what it keeps is there in the run that is measured. */
 async function assignImage(command: ServerCommand, directory: string): Promise<void> {
   await using _daemon = await RunningServer.start(command)
-  const token = readFileSync(path.join(directory, 'state/admin-token'), 'utf8').trim()
+  const tokenFile = path.join(directory, 'state/admin-token')
+  await until('the first token', () => existsSync(tokenFile) && statSync(tokenFile).size > 0)
+  const token = readFileSync(tokenFile, 'utf8').trim()
   const call = async (method: string, at: string, body: object) => {
     const response = await fetch(`http://127.0.0.1:${ADMIN_PORT}/api/v1/${at}`, {
       method,

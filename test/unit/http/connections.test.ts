@@ -9,9 +9,13 @@ import { eventually } from '../../support/netns.ts'
 
 const REQUEST = 'GET /x HTTP/1.1\r\n\r\n'
 
+/** More than two sockets hold. */
+const BIG_BYTES = 16_000_000
+
 /** Answers `/x` with its target; `/wait` when the test says so, with the outlet. */
 async function setUp(t: Test, limits: Partial<ConnectionLimits> = {}) {
   const clock = new FakeClock()
+  const asked: string[] = []
   const drops: string[] = []
   const waiting: { outlet: Outlet; end: () => void }[] = []
   const http = createHttpServer({ requireHostHeader: false }, (request, response) => {
@@ -22,8 +26,9 @@ async function setUp(t: Test, limits: Partial<ConnectionLimits> = {}) {
     native: undefined,
     limits: { ...DEFAULT_LIMITS, ...limits },
     trusted: new Set(),
-    answer: async ({ target }, _socket, outlet) => {
-      const body = Buffer.from(target)
+    answer: async ({ target }, _ends, outlet) => {
+      asked.push(target)
+      const body = target === '/big' ? Buffer.alloc(BIG_BYTES) : Buffer.from(target)
       if (target === '/wait') await new Promise<void>((end) => waiting.push({ outlet, end }))
       if (target === '/bug') throw new Error('a bug')
       outlet.begin(200, { 'content-length': body.length }, body, false)
@@ -63,7 +68,7 @@ async function setUp(t: Test, limits: Partial<ConnectionLimits> = {}) {
     eventually(`${what} in what was heard`, () => what.test(heard.text) || undefined)
   const isClosed = (heard: { isClosed: boolean }) => eventually('closed', () => heard.isClosed || undefined)
   const there = (count: number) => eventually(`${count} connections`, () => connections.size === count || undefined)
-  return { connections, http, clock, drops, waiting, client, hears, isClosed, there }
+  return { connections, http, clock, asked, drops, waiting, client, hears, isClosed, there }
 }
 
 t.test('one request after the other on one connection', async (t) => {
@@ -94,6 +99,19 @@ t.test('a request that comes before its turn waits', async (t) => {
   t.equal(one.text, '')
   waiting[0]?.end()
   await hears(one, /\/wait.*\/next.*by node:http \/last/s)
+})
+
+t.test('who asks and does not read is not heard until it reads', async (t) => {
+  const { client, asked, hears } = await setUp(t)
+  const one = await client()
+  one.socket.pause()
+  one.socket.write('GET /big HTTP/1.1\r\n\r\n')
+  await eventually('the first', () => asked[0])
+  one.socket.write(REQUEST)
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+  t.same(asked, ['/big'])
+  one.socket.resume()
+  await hears(one, /\/x$/)
 })
 
 t.test('what is not plain is answered by node:http, and so is what follows it', async (t) => {
