@@ -121,6 +121,7 @@ export class Connection {
       counted.ended(outlet.status)
       this.#outlet = undefined
       this.#finish()
+      this.#hearNext()
     })
   }
 
@@ -136,15 +137,17 @@ export class Connection {
     this.since = this.#deps.clock.monotonic()
     if (this.#isLast) this.socket.destroySoon()
     this.#deps.onChange(this)
-    if (this.socket.destroyed || this.#isLast) return
-    if (this.socket.writableNeedDrain) {
-      // Who asks and does not read is heard again when it has read.
-      this.socket.pause()
-      this.socket.once('drain', this.#goOn)
-    } else this.#goOn()
   }
 
-  readonly #goOn = (): void => {
+  /** Who asks and does not read is heard again when it has read. */
+  #hearNext(): void {
+    const { socket } = this
+    if (socket.destroyed || this.#isLast) return
+    if (!socket.writableNeedDrain) this.#hear()
+    else socket.pause().once('drain', this.#hear)
+  }
+
+  readonly #hear = (): void => {
     const early = this.#early
     this.#early = undefined
     if (this.socket.isPaused()) this.socket.resume()
