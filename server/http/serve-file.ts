@@ -12,8 +12,9 @@ import { Pieces, SMALLEST_BYTES } from './pieces.ts'
 import type { Representation, ResponsePlan } from './response-plan.ts'
 import { Turns } from './turns.ts'
 
-const TURN_BYTES = 512 * 1024
-const CACHED_BYTES = 1024 * 1024
+const TURN_BYTES = 2 * 1024 * 1024
+/** A file comes into memory, and leaves it, in pieces that are not much smaller. */
+const CACHED_BYTES = 512 * 1024
 const PROGRESS_MS = 1_000
 
 export interface Delivery {
@@ -128,8 +129,6 @@ class Sending {
   readonly #onProgress: (sentBytes: number) => void
   #later: PromiseWithResolvers<Delivery> | undefined
   #at: number
-  /** Up to here, the file was in memory a moment ago. */
-  #cachedTo = 0
   #toldAt: number
 
   constructor(shared: Shared, outlet: Outlet, span: Span, onProgress: (sentBytes: number) => void) {
@@ -167,28 +166,30 @@ class Sending {
     const wanted = Math.min(TURN_BYTES, end - this.#at)
     const socket = native === undefined ? undefined : this.#outlet.descriptor
     // Without a descriptor bytes of ours are still on their way, and nothing may overtake them.
-    if (native === undefined || socket === undefined || !this.#isCached(native, this.#at + wanted)) {
+    const cached = native === undefined || socket === undefined ? 0 : this.#cachedBytes(native, wanted)
+    if (native === undefined || socket === undefined || cached === 0) {
       this.#copyLater(wanted, false)
       return undefined
     }
-    const sent = sendfile(native, socket, handle.fd, this.#at, wanted)
+    const sent = sendfile(native, socket, handle.fd, this.#at, cached)
     if (sent === undefined) return this.#clientIsGone('the client went away')
     this.#outlet.passed(sent)
     this.#count(sent)
-    if (sent === wanted) return this.#goOn()
+    if (sent === cached) return this.#goOn()
     // The kernel is full: a small piece written the ordinary way returns when there is room again.
     this.#copyLater(Math.min(SMALLEST_BYTES, end - this.#at), true)
     return undefined
   }
 
-  /** Asked for several turns at once: a file comes into memory, and leaves it, in large pieces. */
-  #isCached(native: NativeSend, to: number): boolean {
-    if (to <= this.#cachedTo) return true
-    const { handle, end } = this.#span
-    const last = Math.min(this.#at + CACHED_BYTES, end)
-    if (!native.isCached(handle.fd, last - 1)) return false
-    this.#cachedTo = last
-    return true
+  /** How many of the wanted bytes can be sent without waiting for a disk. */
+  #cachedBytes(native: NativeSend, wanted: number): number {
+    let bytes = 0
+    while (bytes < wanted) {
+      const next = Math.min(bytes + CACHED_BYTES, wanted)
+      if (!native.isCached(this.#span.handle.fd, this.#at + next - 1)) break
+      bytes = next
+    }
+    return bytes
   }
 
   #copyLater(wanted: number, isCached: boolean): void {

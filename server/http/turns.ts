@@ -2,7 +2,7 @@
 // event loop sees to everybody else, DHCP and TFTP among them.
 import { afterOthers } from '../clock.ts'
 
-const TURNS_PER_ROUND = 8
+const TURNS_PER_ROUND = 2
 
 export class Turns {
   #line: (() => void)[] = []
