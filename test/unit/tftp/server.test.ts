@@ -32,6 +32,12 @@ function openDescriptors(): { files: number; sockets: number } {
   }
 }
 
+/** Files of the test before are closed behind its back. */
+async function settledDescriptors(): Promise<{ files: number; sockets: number }> {
+  await until(() => openDescriptors().files === 0)
+  return openDescriptors()
+}
+
 async function until(condition: () => boolean, withinMs = 20_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!condition()) {
@@ -278,7 +284,7 @@ function suite(t: Test, udp: UdpEngine): void {
 
   t.test('a client that vanishes frees file, socket and place', async (t) => {
     const { resource } = makeFile('vanish', 1_000_000)
-    const before = openDescriptors()
+    const before = await settledDescriptors()
     await using tftp = await serveTftp({ f: resource }, { limits: { giveUpAfterMs: 200, minTries: 2 } })
     const leave = async (closing: boolean) => {
       const client = await RawTftpClient.open()
@@ -350,7 +356,7 @@ function suite(t: Test, udp: UdpEngine): void {
 
   t.test('closing tells those who are being served and frees everything', async (t) => {
     const { resource } = makeFile('closing', 100_000)
-    const before = openDescriptors()
+    const before = await settledDescriptors()
     const tftp = await serveTftp({ f: resource })
     const client = await RawTftpClient.open()
     client.read('f', {}, tftp.at)
@@ -363,7 +369,7 @@ function suite(t: Test, udp: UdpEngine): void {
 
   t.test('an address that is taken fails the start and leaves nothing open', async (t) => {
     await using tftp = await serveTftp({})
-    const before = openDescriptors()
+    const before = await settledDescriptors()
     await t.rejects(serveTftp({}, { addresses: ['127.0.0.3', '127.0.0.1'], port: tftp.server.port }), {
       code: 'EADDRINUSE'
     })
