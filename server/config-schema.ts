@@ -82,6 +82,12 @@ export const servedSubnetSchema = closedObject({
 })
 export type ServedSubnet = v.InferOutput<typeof servedSubnetSchema>
 
+const admissionLimits = {
+  strangersPerSecond: number(1, 1_000_000, 500),
+  strangersPerSecondPerLink: number(1, 1_000_000, 200),
+  packetsPerSecondPerMachine: number(1, 1_000_000, 20)
+}
+
 export const configEntries = {
   stateDir: v.optional(name, '../var'),
   log: section({ level: choice('info', 'fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent') }),
@@ -92,9 +98,7 @@ export const configEntries = {
     uefiBootfile: choice('in-offer', 'in-offer', 'on-4011'),
     quarantineSeconds: number(0, 86_400, 600),
     limits: section({
-      strangersPerSecond: number(1, 1_000_000, 500),
-      strangersPerSecondPerLink: number(1, 1_000_000, 200),
-      packetsPerSecondPerMachine: number(1, 1_000_000, 20),
+      ...admissionLimits,
       offersPerSubnet: number(1, 1_000_000, 2048)
     }),
     subnets: list(servedSubnetSchema)
@@ -104,6 +108,7 @@ export const configEntries = {
     interfaces,
     serverAddress: v.exactOptional(ipv6),
     routerAdvertisements: v.optional(v.boolean(), true),
+    limits: section(admissionLimits),
     subnets: list(closedObject({ subnet: network6, dns: list(ipv6), leaseSeconds }))
   }),
   tftp: section({

@@ -196,6 +196,7 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const dhcp6 = await startDhcp6(config.dhcp6, {
     boot: boots,
     leases: metrics.dhcp6.timed6(leases6, clock),
+    isKnownHost: (identity) => inventory.host(identity) !== undefined,
     stored: leases6,
     interfaces: () => interfaces.current,
     onEvent: onEventOf(metrics.dhcp6),

@@ -92,6 +92,13 @@ export function identityOf(packet: DhcpPacket): Facts['identity'] {
   return clientId === undefined ? undefined : `id-${clientId}` // RFC 4390: IPoIB sends no hardware address
 }
 
+/** A circuit is a port of a switch: whoever floods from there takes no other port's share. @param link the card it came by */
+export function wayOf({ giaddr, options }: DhcpPacket, link: string): string {
+  if (giaddr === 0) return link
+  const agent = options.get(OPTION.relayAgent)
+  return `${giaddr} ${agent ? Buffer.from(agent).toString('latin1') : ''}`
+}
+
 function vendorOf(vendorClass: string | undefined): Facts['vendor'] {
   if (vendorClass?.startsWith('PXEClient')) return 'PXEClient'
   if (vendorClass?.startsWith('HTTPClient')) return 'HTTPClient'

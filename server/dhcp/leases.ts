@@ -1,6 +1,7 @@
 // The lease machine: who holds which address until when. Pure: `now` comes in, leases to save go out, nothing waits.
 // Every call costs O(1), averaged: no packet walks a pool, however full it is or whoever is asking.
 import type { LatestLease } from '../boot/lease-change.ts'
+import { hash } from '../net/hash.ts'
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
 import type { Mac } from '../net/mac.ts'
 import { AddressSpace } from './address-space.ts'
@@ -402,11 +403,4 @@ export class SubnetLeases {
 function notLonger(lease: Lease, now: number): Lease {
   const longest = now + Math.max(0, lease.expiresAt - lease.updatedAt)
   return lease.expiresAt <= longest ? lease : { ...lease, expiresAt: longest }
-}
-
-/** FNV-1a over the characters, 32 bits. */
-export function hash(text: string): number {
-  let h = 0x811c9dc5
-  for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
-  return h >>> 0
 }

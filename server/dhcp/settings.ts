@@ -1,7 +1,7 @@
 // What an administrator says of DHCP, in our own values: the daemon maps its configuration file on to it.
+import type { AdmissionLimits } from '../net/admission.ts'
 import type { Ipv4, Subnet } from '../net/ipv4.ts'
 import type { Mac } from '../net/mac.ts'
-import type { DhcpLimits } from './admission.ts'
 import type { Route } from './options.ts'
 import type { OptionMap } from './packet.ts'
 import { OPTION } from './registry.ts'
@@ -27,6 +27,11 @@ export interface DhcpSubnet {
   readonly serverAddress?: Ipv4 | undefined
   /** Sent to everybody in the subnet, whatever they ask for. */
   readonly options?: OptionMap | undefined
+}
+
+export interface DhcpLimits extends AdmissionLimits {
+  /** Addresses of a subnet that are kept for machines that were offered them; beyond, the oldest offer is made again. */
+  readonly offersPerSubnet: number
 }
 
 export interface DhcpConfig {

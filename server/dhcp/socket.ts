@@ -4,6 +4,7 @@ import type { DhcpEvent } from '../boot/journal.ts'
 import { type Clock, sleep, type Timer } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
 import type { Log } from '../log.ts'
+import { Admission } from '../net/admission.ts'
 import { CardSockets } from '../net/card-sockets.ts'
 import { type DeviceSockets, loadDeviceSockets } from '../net/device-socket.ts'
 import { FollowedCards, type OpenCard } from '../net/followed-cards.ts'
@@ -14,9 +15,8 @@ import { loadRouterAdvertiser, type RouterAdvertiser } from '../net/router-adver
 import { listenError, messageOf, StartError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Tally } from '../wire/tally.ts'
-import { Admission } from './admission.ts'
 import { BOOT_SERVER_PORT, SERVER_PORT } from './destination.ts'
-import { factsOf, identityOf } from './facts.ts'
+import { factsOf, identityOf, wayOf } from './facts.ts'
 import { type Arrival, DhcpHandler, type Outcome, type Reply, type SubnetUsage } from './handler.ts'
 import { LeaseTime } from './lease-time.ts'
 import { LeaseWriter } from './lease-writer.ts'
@@ -315,7 +315,8 @@ class Server implements DhcpServer {
   #isRefused(packet: DhcpPacket, { link, source }: Arrival, now: number): boolean {
     const identity = identityOf(packet)
     if (identity === undefined) return false // nobody will be answered
-    const refusal = this.#admission.refuse(packet, identity, link.name, this.#handler.knows(identity), now)
+    const isKnown = this.#handler.knows(identity)
+    const refusal = this.#admission.refuse({ identity, way: wayOf(packet, link.name), isKnown }, now)
     if (refusal === undefined) return false
     this.#counts.limited += 1
     this.#dropLog.count(refusal, packet.giaddr === 0 ? link.name : formatIpv4(source.address))

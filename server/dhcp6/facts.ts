@@ -54,6 +54,18 @@ export function factsOf({ message, relays }: Received6, source: Ipv6): Facts6 {
   }
 }
 
+/**
+ * As the relay agent nearest to the client says: an interface-id is a port of a switch, and whoever floods from there takes no
+ * other port's share.
+ * @param link the card it came by
+ */
+export function wayOf({ relays }: Received6, link: string): string {
+  const nearest = relays.at(-1)
+  if (nearest === undefined) return link
+  const told = [OPTION.interfaceId, OPTION.remoteId].map((code) => optionValue(nearest.options, code) ?? '')
+  return [nearest.linkAddress, ...told.map((value) => Buffer.from(value).toString('latin1'))].join(' ')
+}
+
 function duidOf({ options }: Message6, code: number): Uint8Array | undefined {
   const value = optionValue(options, code)
   if (value && !isDuid(value)) throw new MalformedPacket(`option ${code}`, 0)

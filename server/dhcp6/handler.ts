@@ -2,10 +2,11 @@
 import type { BootAnswers } from '../boot/answer.ts'
 import type { DhcpEvent } from '../boot/journal.ts'
 import { grantTo, type LeaseChange } from '../boot/lease-change.ts'
+import { Admission, type Refusal } from '../net/admission.ts'
 import { contains6, type Ipv6, type Prefix6 } from '../net/ipv6.ts'
 import type { Mac } from '../net/mac.ts'
 import { bootOptions } from './boot-options.ts'
-import { type Facts6, factsOf } from './facts.ts'
+import { type Facts6, factsOf, wayOf } from './facts.ts'
 import { type Lease6, SubnetLeases6, type Usage6 } from './leases.ts'
 import { addressList, association, type Grant, type IdentityAssociation, status } from './options.ts'
 import { encodeMessage, encodeRelayReply, type Option6, type Options6, type Received6 } from './packet.ts'
@@ -34,6 +35,8 @@ export interface Outcome6 {
   readonly reply: Buffer | undefined
   /** Undefined when there is nothing to tell: the message was for another server. */
   readonly event: DhcpEvent | undefined
+  /** Why it was not looked at. */
+  readonly refusal?: Refusal
 }
 
 export interface SubnetUsage6 extends Usage6 {
@@ -43,6 +46,8 @@ export interface SubnetUsage6 extends Usage6 {
 export interface Dhcp6HandlerDeps {
   readonly config: Dhcp6Config
   readonly boot: BootAnswers<Ipv6>
+  /** The inventory names it; asked once or twice for each message, so it must be a look-up. */
+  readonly isKnownHost: (identity: Mac) => boolean
   /** Our DUID. */
   readonly serverId: Uint8Array
 }
@@ -85,15 +90,19 @@ const SERVER_ID_RULE: ReadonlyMap<number, 'ours' | 'none' | 'any'> = new Map([
 export class Dhcp6Handler {
   readonly #config: Dhcp6Config
   readonly #boot: BootAnswers<Ipv6>
+  readonly #isKnownHost: Dhcp6HandlerDeps['isKnownHost']
   readonly #serverId: Uint8Array
+  readonly #admission: Admission
   readonly #subnets: readonly ServedSubnet[]
   /** By DUID in hex, the one heard of longest ago first. */
   readonly #macs = new Map<string, Mac>()
 
-  constructor({ config, boot, serverId }: Dhcp6HandlerDeps) {
+  constructor({ config, boot, isKnownHost, serverId }: Dhcp6HandlerDeps) {
     this.#config = config
     this.#boot = boot
+    this.#isKnownHost = isKnownHost
     this.#serverId = serverId
+    this.#admission = new Admission(config.limits)
     this.#subnets = config.subnets.map((subnet) => ({ ...subnet, leases: new SubnetLeases6(subnet) }))
   }
 
@@ -107,11 +116,14 @@ export class Dhcp6Handler {
     return this.#subnets.map(({ subnet, leases }) => ({ subnet, ...leases.usage(now) }))
   }
 
-  /** Throws MalformedPacket when an option that decides something is malformed. @param now ms since 1970 */
+  /** Throws MalformedPacket when an option that decides something is malformed. @param now ms since 1970; never jumps */
   handle(received: Received6, arrival: Arrival6, now: number): Outcome6 {
     const facts = this.#withMac(factsOf(received, arrival.source))
     const request = { received, facts, arrival, now }
     if (!this.#isForUs(request)) return SILENCE
+    const refusal = this.#refuse(request)
+    if (refusal !== undefined) return { ...SILENCE, refusal }
+    this.#remember(facts)
     const { clientId, identity } = facts
     if (received.message.type === MESSAGE.informationRequest) return this.#information(request)
     if (clientId === undefined || identity === undefined) return SILENCE
@@ -123,15 +135,25 @@ export class Dhcp6Handler {
 
   /** EDK2's question on port 4011 comes from the address that another server gave it, and shows a DUID alone. */
   #withMac(facts: Facts6): Facts6 {
-    if (facts.clientId === undefined) return facts
-    const duid = hex(facts.clientId)
-    const mac = facts.mac ?? this.#macs.get(duid)
-    if (mac === undefined) return facts
+    if (facts.mac !== undefined || facts.clientId === undefined) return facts
+    const mac = this.#macs.get(hex(facts.clientId))
+    return mac === undefined ? facts : { ...facts, mac, identity: mac }
+  }
+
+  #remember({ clientId, mac }: Facts6): void {
+    if (clientId === undefined || mac === undefined) return
+    const duid = hex(clientId)
     this.#macs.delete(duid)
     this.#macs.set(duid, mac)
     const [oldest] = this.#macs.keys()
     if (this.#macs.size > MACHINES && oldest !== undefined) this.#macs.delete(oldest)
-    return { ...facts, mac, identity: mac }
+  }
+
+  #refuse({ received, facts, arrival, now }: Request): Refusal | undefined {
+    const identity = facts.identity ?? arrival.source // who only asks for information needs no DUID
+    const subnet = this.#subnetOf(received, arrival.link)
+    const isKnown = this.#isKnownHost(identity) || (subnet?.leases.holds(identity, now) ?? false)
+    return this.#admission.refuse({ identity, way: wayOf(received, arrival.link.name), isKnown }, now)
   }
 
   #isForUs({ received, facts }: Request): boolean {
@@ -257,7 +279,8 @@ export class Dhcp6Handler {
 
   #addressFor({ facts, subnet, identity, arrival, now }: InSubnet): Ipv6 | undefined {
     if (facts.associations.length === 0) return undefined
-    return subnet.leases.addressFor(identity, (address) => arrival.link.addresses.includes(address), now)
+    const isOurs = (address: Ipv6) => arrival.link.addresses.includes(address)
+    return subnet.leases.addressFor(identity, isOurs, now, this.#isKnownHost(identity))
   }
 
   #parameters(request: Request, address: Ipv6 | undefined): Options6 {

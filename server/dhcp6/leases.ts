@@ -35,7 +35,7 @@ export interface LeaseStore6 {
   save(leases: readonly Lease6[]): Promise<void>
 }
 
-/** Anybody can invent identities: more than this many machines are not remembered, and so not served. */
+/** Anybody can invent identities: more than this many machines are not remembered, and so not served, but for known hosts. */
 const MAX_LEASES = 65_536
 /** An address that is in use already, 64 bits being random, is a chance of one in 10¹⁴ even with all of them taken. */
 const PROBES = 8
@@ -65,14 +65,27 @@ export class SubnetLeases6 {
     return lease && { identity: lease.identity, isOver: lease.state !== 'bound' || now >= lease.expiresAt }
   }
 
-  /** The address that this machine has or would get; undefined when there is none. Promises nothing. */
-  addressFor(identity: Mac, isOurs: (address: Ipv6) => boolean, now: number): Ipv6 | undefined {
+  /** It has a lease that is not over. */
+  holds(identity: Mac, now: number): boolean {
+    for (let probe = 0; probe < PROBES; probe += 1) {
+      const lease = this.#leases.get(this.#candidate(identity, probe))
+      if (lease === undefined) return false // strangers, of whom there may be many, cost one look
+      if (lease.identity === identity && lease.state === 'bound' && now < lease.expiresAt) return true
+    }
+    return false
+  }
+
+  /**
+   * The address that this machine has or would get; undefined when there is none. Promises nothing.
+   * @param isKnownHost there is always room for it: nobody can invent those
+   */
+  addressFor(identity: Mac, isOurs: (address: Ipv6) => boolean, now: number, isKnownHost = false): Ipv6 | undefined {
     for (let probe = 0; probe < PROBES; probe += 1) {
       const address = this.#candidate(identity, probe)
       const holder = this.#leases.get(address)
       const isFree = holder === undefined || now >= holder.expiresAt || holder.state === 'released'
       if (!isOurs(address) && (isFree || (holder.identity === identity && holder.state === 'bound'))) {
-        return holder !== undefined || this.#hasRoom(now) ? address : undefined
+        return holder !== undefined || isKnownHost || this.#hasRoom(now) ? address : undefined
       }
     }
     return undefined

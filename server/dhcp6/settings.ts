@@ -1,4 +1,5 @@
 // What an administrator says of DHCPv6, in our own values: the daemon maps its configuration file on to it.
+import type { AdmissionLimits } from '../net/admission.ts'
 import type { Ipv6, Prefix6 } from '../net/ipv6.ts'
 
 export interface Dhcp6Subnet {
@@ -17,6 +18,7 @@ export interface Dhcp6Config {
   readonly serverAddress: Ipv6 | undefined
   /** Tell the links of our subnets that addresses come by DHCPv6, and which are neighbours. */
   readonly routerAdvertisements: boolean
+  readonly limits: AdmissionLimits
   /** They do not overlap. Stateless mode needs none. */
   readonly subnets: readonly Dhcp6Subnet[]
 }

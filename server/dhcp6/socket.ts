@@ -7,6 +7,7 @@ import { DropLog } from '../drop-log.ts'
 import type { Log } from '../log.ts'
 import type { NetworkInterface } from '../net/interfaces.ts'
 import { contains6, type Ipv6, isLinkLocal, parseIpv6 } from '../net/ipv6.ts'
+import type { Mac } from '../net/mac.ts'
 import type { RouterAdvertiser } from '../net/router-advertisement.ts'
 import { closed } from '../net/udp.ts'
 import { listenError } from '../start-error.ts'
@@ -22,6 +23,8 @@ export interface Dhcp6ServerOptions {
   readonly config: Dhcp6Config
   readonly boot: BootAnswers<Ipv6>
   readonly leases: LeaseStore6
+  /** The inventory names it. */
+  readonly isKnownHost: (identity: Mac) => boolean
   /** Our DUID. */
   readonly serverId: Uint8Array
   /** The cards as they are now. */
@@ -45,6 +48,8 @@ export interface Dhcp6Counts {
   sent: number
   sentBytes: number
   malformed: number
+  /** More than honest machines send: see AdmissionLimits. */
+  limited: number
   /** Too many replies waited for the disk. */
   overloaded: number
   /** The lease store refused. */
@@ -100,6 +105,7 @@ class Server implements Dhcp6Server {
     sent: 0,
     sentBytes: 0,
     malformed: 0,
+    limited: 0,
     overloaded: 0,
     unsaved: 0,
     sendFailed: 0,
@@ -228,7 +234,13 @@ class Server implements Dhcp6Server {
       const received = decodeDhcp6(datagram)
       this.#messages.add(received.message.type)
       const to = { ...peer, port: this.#replyPort(received.relays.length > 0, port, peer) }
-      this.#perform(this.#handler.handle(received, { link, source, port }, this.#now()), socket, to, receivedAt)
+      const outcome = this.#handler.handle(received, { link, source, port }, this.#now())
+      if (outcome.refusal === undefined) {
+        this.#perform(outcome, socket, to, receivedAt)
+        return
+      }
+      this.#counts.limited += 1
+      this.#dropLog.count(outcome.refusal, received.relays.length === 0 ? link.name : peer.address)
     } catch (error) {
       if (error instanceof MalformedPacket) {
         this.#counts.malformed += 1

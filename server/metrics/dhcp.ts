@@ -11,7 +11,7 @@ import { Histogram, LATENCY_SECONDS, type Observe } from './histogram.ts'
 
 /** What either server tells of itself. */
 export interface MeasuredDhcp {
-  counts(): Readonly<Omit<DhcpCounts, 'limited'>> & { readonly limited?: number }
+  counts(): Readonly<DhcpCounts>
   messages(): Readonly<Record<string, number>>
   usage(): readonly AddressUsage[]
 }
@@ -69,8 +69,7 @@ export class DhcpMetrics {
     const name = (rest: string) => `rootcast_${this.#protocol}_${rest}`
     const { received, receivedBytes, sent, sentBytes, ...rest } = server.counts()
     const { limited, malformed, overloaded, unsaved, sendFailed, failed } = rest
-    const known = { malformed, overloaded, unsaved, 'send-failed': sendFailed, internal: failed }
-    const drops = limited === undefined ? known : { ...known, limited }
+    const drops = { malformed, limited, overloaded, unsaved, 'send-failed': sendFailed, internal: failed }
     const usage = server.usage().map((one) => ({ ...one, labels: { subnet: formatNetwork(one.subnet) } }))
     return [
       counter(name('received_packets_total'), 'Packets received', received),

@@ -26,12 +26,16 @@ export const LINK: Link6 = { name: 'lan', addresses: [SERVER] }
 export const NOW = Date.UTC(2026, 10, 21)
 export const IAID = 0x01020304
 
+const MANY = 1_000_000
+const NO_LIMITS = { strangersPerSecond: MANY, strangersPerSecondPerLink: MANY, packetsPerSecondPerMachine: MANY }
+
 export function configOf(settings: Partial<Dhcp6Config> = {}): Dhcp6Config {
   return {
     mode: 'authoritative',
     interfaces: [],
     serverAddress: undefined,
     routerAdvertisements: true,
+    limits: NO_LIMITS,
     subnets: [{ subnet: { network: 'fd00:77::', prefix: 64 }, leaseSeconds: 3600, dns: ['fd00:77::53'] }],
     ...settings
   }
@@ -99,9 +103,13 @@ export function answering(bootfile: string | undefined): BootAnswers<Ipv6> & { r
   return { asked, answer, dhcpOptions: () => new Map() }
 }
 
-export function handlerOf(settings: Partial<Dhcp6Config> = {}, bootfile: string | undefined = undefined) {
+export function handlerOf(
+  settings: Partial<Dhcp6Config> = {},
+  bootfile: string | undefined = undefined,
+  isKnownHost: (identity: string) => boolean = () => false
+) {
   const boot = answering(bootfile)
-  const handler = new Dhcp6Handler({ config: configOf(settings), boot, serverId: SERVER_ID })
+  const handler = new Dhcp6Handler({ config: configOf(settings), boot, isKnownHost, serverId: SERVER_ID })
   const ask = (
     received: Received6,
     { source = SOURCE, port = 547, link = LINK, now = NOW }: Partial<Arrival6 & { now: number }> = {}

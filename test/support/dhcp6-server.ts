@@ -18,6 +18,7 @@ export async function dhcp6Server(options: Partial<Dhcp6ServerOptions>): Promise
     config: configOf(),
     boot: answering(undefined),
     leases: new MemoryLeaseStore6(),
+    isKnownHost: () => false,
     serverId: SERVER_ID,
     interfaces: linkedInterfaces,
     routerAdvertiser: undefined,

@@ -166,6 +166,13 @@ const cases: Record<string, readonly [text: string, expected: readonly string[]]
       '2 tftp.limits.transfers: must be >= 1'
     ]
   ],
+  'DHCPv6 for nobody': [
+    'dhcp6:\n  limits: { strangersPerSecond: 0, offersPerSubnet: 5 }\n',
+    [
+      '2 dhcp6.limits.offersPerSubnet: unknown key; known here: strangersPerSecond, strangersPerSecondPerLink, packetsPerSecondPerMachine',
+      '2 dhcp6.limits.strangersPerSecond: must be >= 1'
+    ]
+  ],
   'a range of ports that ends before it begins': [
     'tftp:\n  portRange: { from: 4000, to: 3000 }\n',
     ['2 tftp.portRange: 4000 comes after 3000']

@@ -1,5 +1,13 @@
 import t from 'tap'
-import { asksFor, type Facts, factsOf, isEarlyRaspberryPi, userClasses, wants } from '../../../server/dhcp/facts.ts'
+import {
+  asksFor,
+  type Facts,
+  factsOf,
+  isEarlyRaspberryPi,
+  userClasses,
+  wants,
+  wayOf
+} from '../../../server/dhcp/facts.ts'
 import type { DhcpPacket } from '../../../server/dhcp/packet.ts'
 import { addr, bytes, latin1, MAC, message, type OptionList, packet, quad } from '../../support/dhcp-packets.ts'
 
@@ -166,6 +174,14 @@ t.test('D5: option 82 counts only when a relay agent stands behind it', async (t
   t.same([relayed.linkSelection, relayed.serverIdOverride], [addr('10.0.5.0'), addr('10.0.0.9')])
   const direct = of(agent)
   t.same([direct.relayAgent, direct.linkSelection, direct.serverIdOverride], [undefined, undefined, undefined])
+})
+
+t.test('D9: the way of a packet: its card, or its relay agent and circuit', async (t) => {
+  const circuit = (n: number): OptionList => [[82, bytes(1, 1, n)]]
+  const relayed = (n: number) => wayOf(packet(circuit(n), { giaddr: 1 }), 'eth1')
+  t.equal(wayOf(packet(circuit(1)), 'eth1'), 'eth1', 'no agent stands behind it')
+  t.equal(relayed(1), relayed(1))
+  t.equal(new Set([relayed(1), relayed(2), wayOf(packet([], { giaddr: 1 }), 'eth1'), 'eth1']).size, 4)
 })
 
 t.test('P6: the boot item that a boot server is asked for', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { factsOf } from '../../../server/dhcp6/facts.ts'
+import { factsOf, wayOf } from '../../../server/dhcp6/facts.ts'
 import { decodeDhcp6 } from '../../../server/dhcp6/packet.ts'
 import { OPTION } from '../../../server/dhcp6/registry.ts'
 import {
@@ -47,6 +47,17 @@ t.test('the MAC: from the relay agent, else from the address, else from the DUID
   const stranger = factsOf(message('solicit', [option(OPTION.clientId, '00020000000901')]), 'fe80::1')
   t.match(stranger, { mac: undefined, identity: 'duid-00020000000901' })
   t.match(factsOf(message('informationRequest', []), 'fe80::1'), { mac: undefined, identity: undefined })
+})
+
+t.test('the way of a message: its card, or the port that the relay agent nearest to the client names', async (t) => {
+  const solicit = message('solicit', [CLIENT_ID_OPTION])
+  const port = (hex: string) => relayed(bytesOf(solicit), 'fd00::1', SOURCE, [option(OPTION.interfaceId, hex)])
+  const way = (bytes: Buffer) => wayOf(decodeDhcp6(bytes), 'lan')
+  t.equal(wayOf(solicit, 'lan'), 'lan')
+  t.equal(way(port('07')), way(relayed(port('07'), 'fd00::2', 'fe80::2', [option(OPTION.interfaceId, '09')])))
+  const plain = relayed(bytesOf(solicit), 'fd00::1', SOURCE, [])
+  const remote = relayed(bytesOf(solicit), 'fd00::1', SOURCE, [option(OPTION.remoteId, '07')])
+  t.equal(new Set([way(port('07')), way(port('08')), way(plain), way(remote), 'lan']).size, 5)
 })
 
 t.test('an id that can be none is malformed', async (t) => {

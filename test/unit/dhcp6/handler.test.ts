@@ -146,6 +146,51 @@ t.test('who has an address from elsewhere asks for the rest', async (t) => {
   t.equal(ask(message('informationRequest', [CLIENT_ID_OPTION])).reply, undefined, 'there is nothing to say')
 })
 
+/** DUID-UUID of an invented machine, which asks from an address that shows no MAC. */
+const invented = (i: number) => option(OPTION.clientId, `0004${i.toString(16).padStart(32, '0')}`)
+const ANYWHERE = 'fe80::1'
+const LIMITS = { strangersPerSecond: 30, strangersPerSecondPerLink: 10, packetsPerSecondPerMachine: 2 }
+
+t.test(
+  'a flood of invented machines: known hosts and holders of leases are served, the rest at its rate',
+  async (t) => {
+    const known = '52:54:00:77:00:02'
+    const { ask, handler } = handlerOf({ limits: LIMITS }, undefined, (identity) => identity === known)
+    const request = (id = CLIENT_ID_OPTION) => message('request', [id, SERVER_ID_OPTION, WISH])
+    const had = addressOf(ask(request()).reply)
+    const flood = (count: number, now: number) => {
+      const outcomes = Array.from({ length: count }, (_, i) =>
+        ask(request(invented(now + i)), { source: ANYWHERE, now })
+      )
+      t.ok(outcomes.every(({ refusal, reply, leases }) => (refusal ? !reply && leases.length === 0 : reply)))
+      return outcomes.filter(({ refusal }) => refusal === undefined).length
+    }
+    t.equal(flood(3000, NOW), 99, 'ten seconds’ worth, one of them taken')
+    t.equal(flood(3000, NOW + 1000), 10)
+    t.match(handler.usage(NOW + 1000), [{ bound: 110 }])
+    t.equal(
+      ask(message('solicit', [CLIENT_ID_OPTION, WISH]), { source: ANYWHERE, now: NOW + 1000 }).refusal,
+      'strangers-of-link'
+    )
+    const renewed = ask(message('renew', [CLIENT_ID_OPTION, SERVER_ID_OPTION, WISH]), { now: NOW + 1000 })
+    t.equal(addressOf(renewed.reply), had, 'a lease')
+    const host = ask(message('solicit', [invented(-1), WISH]), { source: 'fe80::5054:ff:fe77:2', now: NOW + 1000 })
+    t.match(host.event, { kind: 'offer', mac: known }, 'a known host')
+  }
+)
+
+t.test(
+  'a machine that can not stop is not heard beyond its rate, nor is who asks for nothing but information',
+  async (t) => {
+    const { ask } = handlerOf({ limits: LIMITS }, URL, () => true)
+    const heard = (one: Parameters<typeof ask>[0], source: Ipv6) =>
+      Array.from({ length: 9 }, () => ask(one, { source }).refusal ?? 'heard')
+    const four = [...Array(4).fill('heard'), ...Array(5).fill('packets-of-machine')]
+    t.same(heard(message('solicit', [CLIENT_ID_OPTION, WISH]), SOURCE), four)
+    t.same(heard(message('informationRequest', PXE), ANYWHERE), four)
+  }
+)
+
 t.test('stateless: only boot options, only to machines that boot, and again on port 4011', async (t) => {
   const { ask } = handlerOf({ mode: 'stateless', subnets: [] }, URL)
   const offer = ask(message('solicit', [CLIENT_ID_OPTION, WISH, ...PXE]))

@@ -75,6 +75,26 @@ t.test('a full table has room again when leases are over', async (t) => {
   t.ok(leases.addressFor(SECOND, OTHERS, 159_000))
 })
 
+t.test('a full table has room for a known host', async (t) => {
+  const leases = new SubnetLeases6(SUBNET, 1)
+  leases.bind(MAC, '', leases.addressFor(MAC, OTHERS, 0) ?? '', 0)
+  t.equal(leases.addressFor(SECOND, OTHERS, 1), undefined)
+  t.ok(leases.addressFor(SECOND, OTHERS, 1, true))
+})
+
+t.test('who holds a lease is known until it is over, at its second address too', async (t) => {
+  const leases = new SubnetLeases6(SUBNET)
+  const bind = (now: number) => leases.bind(MAC, '', leases.addressFor(MAC, OTHERS, now) ?? '', now)
+  t.equal(leases.holds(MAC, 0), false)
+  const { address } = bind(0)
+  t.same([leases.holds(MAC, 99_999), leases.holds(MAC, 100_000)], [true, false])
+  t.equal(leases.holds(SECOND, 0), false)
+  leases.end(MAC, address, 'declined', 1)
+  t.equal(leases.holds(MAC, 2), false)
+  t.not(bind(2).address, address)
+  t.equal(leases.holds(MAC, 3), true)
+})
+
 t.test('how many are taken: not those that are over or were given back', async (t) => {
   const leases = new SubnetLeases6(SUBNET, 9)
   for (const [i, mac] of [MAC, SECOND, '52:54:00:00:00:03', '52:54:00:00:00:04'].entries()) {

@@ -125,6 +125,37 @@ t.test('what is malformed is counted and dropped, and told in one line', async (
   t.match(lines, [{ msg: 'DHCPv6: dropped in 10 s: 5 malformed, most of them from ::1' }])
 })
 
+t.test('a flood of invented machines costs one line, and no honest machine its answer', async (t) => {
+  const { log, lines } = recordingLog()
+  const clock = new FakeClock()
+  const limits = { strangersPerSecond: 40, strangersPerSecondPerLink: 40, packetsPerSecondPerMachine: 20 }
+  const leases = new MemoryLeaseStore6()
+  const isKnownHost = (identity: string) => identity === '52:54:00:00:00:0d'
+  const config = configOf({ interfaces: ['lo'], limits })
+  await using running = await serverOn({ config, leases, isKnownHost, log, clock })
+  await using holder = await Client.at(PORTS.client)
+  const request = (duid: string) => bytesOf(message('request', [option(OPTION.clientId, duid), SERVER_ID_OPTION, WISH]))
+  const holding = '0003000152540000000c'
+  holder.send(request(holding))
+  const first = await holder.next()
+  await using flooder = await Client.at(5461)
+  for (let i = 1; i <= 3000; i += 1) {
+    flooder.send(request(`0004${i.toString(16).padStart(32, '0')}`))
+    if (i % 100 > 0) continue
+    await eventually('the flood', () => running.server.counts().received === i + 1 || undefined)
+  }
+  t.match(running.server.counts(), { received: 3001, limited: 3000 - 399, overloaded: 0, failed: 0 })
+  t.match(running.server.usage(), [{ bound: 400 }])
+  for (let i = 0; i < 399; i += 1) await holder.next() // the answers to the flood, at the port of clients
+  holder.send(request(holding))
+  t.same(await holder.next(), first, 'who holds a lease')
+  holder.send(request('0003000152540000000d'))
+  await holder.next()
+  t.match(running.events.at(-1), { kind: 'ack', mac: '52:54:00:00:00:0d' }, 'a known host')
+  clock.advance(10_000)
+  t.match(lines, [{ msg: 'DHCPv6: dropped in 10 s: 2601 strangers-of-link, most of them from lo' }])
+})
+
 t.test('its port in use is a sentence', async (t) => {
   await using _running = await serverOn()
   await t.rejects(serverOn(), { code: 'PORT_TAKEN', message: /547/ })

@@ -1,20 +1,27 @@
-// Whose packets are looked at when more come in than honest machines send. Pure: `now` comes in. Anybody on the network can
-// invent machines, relay agents and circuits, so that what is kept of them has a fixed size: tables in which some share a place.
+// Whose DHCP and DHCPv6 packets are looked at when more come in than honest machines send. Pure: `now` comes in. Anybody on the
+// network can invent machines, relay agents and circuits, so that what is kept of them has a fixed size: tables in which some
+// share a place.
 
-import type { Mac } from '../net/mac.ts'
-import { hash } from './leases.ts'
-import type { DhcpPacket } from './packet.ts'
-import { OPTION } from './registry.ts'
+import { hash } from './hash.ts'
+import type { Mac } from './mac.ts'
 
-export interface DhcpLimits {
-  /** Packets a second of machines that are no known hosts and hold no lease and no offer, all together. */
+export interface AdmissionLimits {
+  /** Packets a second of machines that are no known hosts and hold no address, all together. */
   readonly strangersPerSecond: number
-  /** The same for each card, and for each relay agent with each of its circuits (option 82). */
+  /** The same for each card, and for each relay agent with each of its circuits (option 82; interface-id in DHCPv6). */
   readonly strangersPerSecondPerLink: number
   /** Of any one machine. */
   readonly packetsPerSecondPerMachine: number
-  /** Addresses of a subnet that are kept for machines that were offered them; beyond, the oldest offer is made again. */
-  readonly offersPerSubnet: number
+}
+
+/** Who sent a packet. */
+export interface Sender {
+  /** What the machine is known by. */
+  readonly identity: Mac
+  /** The card, or the relay agent and circuit, that it came by. */
+  readonly way: string
+  /** A known host, or one that holds a lease or an offer. */
+  readonly isKnown: boolean
 }
 
 export type Refusal = 'strangers' | 'strangers-of-link' | 'packets-of-machine'
@@ -30,31 +37,19 @@ export class Admission {
   readonly #links: Buckets
   readonly #machines: Buckets
 
-  constructor(limits: DhcpLimits) {
+  constructor(limits: AdmissionLimits) {
     this.#all = new Buckets(1, limits.strangersPerSecond, STRANGERS_BURST_SECONDS)
     this.#links = new Buckets(LINKS, limits.strangersPerSecondPerLink, STRANGERS_BURST_SECONDS)
     this.#machines = new Buckets(MACHINES, limits.packetsPerSecondPerMachine, MACHINE_BURST_SECONDS)
   }
 
-  /**
-   * Undefined: it is to be answered.
-   * @param identity what the machine is known by
-   * @param isKnown a known host, or one that holds a lease or an offer
-   * @param now ms, monotonic
-   */
-  refuse(packet: DhcpPacket, identity: Mac, link: string, isKnown: boolean, now: number): Refusal | undefined {
+  /** Undefined: it is to be answered. @param now ms; never jumps */
+  refuse({ identity, way, isKnown }: Sender, now: number): Refusal | undefined {
     if (!this.#machines.take(hash(identity), now)) return 'packets-of-machine'
     if (isKnown) return undefined
-    if (!this.#links.take(hash(wayOf(packet, link)), now)) return 'strangers-of-link'
+    if (!this.#links.take(hash(way), now)) return 'strangers-of-link'
     return this.#all.take(0, now) ? undefined : 'strangers'
   }
-}
-
-/** A circuit is a port of a switch: whoever floods from there takes no other port's share. */
-function wayOf({ giaddr, options }: DhcpPacket, link: string): string {
-  if (giaddr === 0) return link
-  const agent = options.get(OPTION.relayAgent)
-  return `${giaddr} ${agent ? Buffer.from(agent).toString('latin1') : ''}`
 }
 
 /** Token buckets; a key's bucket is the one at its place in the table. */
