@@ -148,7 +148,6 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionsDeps> = async (app
   )
 }
 
-/** Without a name a version is called after the minute, and numbered where that is taken. */
 /** Whatever has become of it: also what is only read to be dropped has an end. */
 function endInTime(upload: IncomingMessage, { clock, uploadMs }: VersionsDeps): void {
   if (uploadMs === undefined) return
@@ -156,6 +155,7 @@ function endInTime(upload: IncomingMessage, { clock, uploadMs }: VersionsDeps): 
   upload.once('close', () => deadline.cancel())
 }
 
+/** Without a name a version is called after the minute, and numbered where that is taken. */
 async function begin({ store, clock }: VersionsDeps, image: string, name: string | undefined): Promise<Publication> {
   if (name !== undefined) return store.begin(image, name)
   const minute = versionOfMinute(clock.now())
