@@ -14,6 +14,7 @@ import { listenError } from '../start-error.ts'
 import { MalformedPacket } from '../wire/cursor.ts'
 import { Tally } from '../wire/tally.ts'
 import { type Arrival6, Dhcp6Handler, type Link6, type Outcome6, type SubnetUsage6 } from './handler.ts'
+import { LeaseBatches } from './lease-batches.ts'
 import type { LeaseStore6 } from './leases.ts'
 import { decodeDhcp6 } from './packet.ts'
 import { MESSAGE } from './registry.ts'
@@ -113,6 +114,7 @@ class Server implements Dhcp6Server {
   }
   readonly #messages = new Tally(MESSAGE)
   readonly #dropLog: DropLog
+  readonly #batches: LeaseBatches
   readonly #waiting = new Set<Promise<void>>()
   #round: Timer | undefined
   #receiving = true
@@ -121,6 +123,7 @@ class Server implements Dhcp6Server {
     this.#options = options
     this.#ports = options.ports ?? PORTS
     this.#handler = new Dhcp6Handler(options)
+    this.#batches = new LeaseBatches(options.leases)
     this.#dropLog = new DropLog({ ...options, protocol: 'DHCPv6' })
     this.#startedAt = options.clock.now() - options.clock.monotonic()
   }
@@ -288,7 +291,7 @@ class Server implements Dhcp6Server {
       this.#dropLog.count('overloaded', to.address)
       return
     }
-    const saved = this.#options.leases.save(leases).then(answer, (error: unknown) => {
+    const saved = this.#batches.save(leases).then(answer, (error: unknown) => {
       this.#counts.unsaved += 1
       if (this.#dropLog.count('unsaved', to.address))
         log.error({ err: error }, 'an IPv6 lease was not saved, so no REPLY was sent')
