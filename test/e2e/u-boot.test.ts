@@ -91,7 +91,7 @@ t.test('a board that U-Boot starts', async (t) => {
   t.test('P11: by itself it finds its configuration, the kernel and the initrd, and starts it', async (t) => {
     t.match(await board.run('pxe get'), new RegExp(`01-${clientMac(1).replaceAll(':', '-')}`))
     board.console.write('pxe boot\r')
-    const [, title] = await board.console.until(/1:\s+(rootcast: .*)/, { timeoutMs: world.wait.stepMs })
+    const [, title] = await board.console.until(/1:\s+(rootcast: .*)\n/, { timeoutMs: world.wait.stepMs })
     t.match(title, 'rootcast: tiny 1 for board')
     const [line] = await board.console.until(/append: .*\n/, { timeoutMs: world.wait.stepMs })
     t.match(line, /BOOT=overlay overlay\.layers=http:\/\/10\.77\.0\.1\S* .*BOOTIF=01-52-54-00-77-00-01 .* quiet\n/)
