@@ -151,7 +151,7 @@ async function onLink(material: Material, scale: Scale): Promise<Comparison> {
     contenders: tftpContenders(material, SERVER),
     async run(contender, server) {
       using _link = throttled(LINK_MEGABITS)
-      const terms = { clients: LINK_CLIENTS, blksize: 1428, windowsize: 16, 'at-most': 60 }
+      const terms = { clients: LINK_CLIENTS, blksize: 1428, windowsize: 16, 'at-most': 30 }
       return await load(contender, server, file, terms, { address: SERVER, place: atLoad })
     }
   })
