@@ -60,11 +60,18 @@ export function atLoad(command: readonly string[]): readonly string[] {
 /** Loses this share of all datagrams, in both directions, until disposed of. */
 export function losing(share: number): Disposable {
   if (share === 0) return { [Symbol.dispose]: () => undefined }
+  // A message of many datagrams is cut before it is on its way: each of them is lost or not for itself, as on a wire.
+  run('ethtool -K lo tx-udp-segmentation off')
   run('nft add table inet bench')
-  run('nft add chain inet bench out { type filter hook output priority 0; }')
+  run('nft add chain inet bench in { type filter hook input priority 0; }')
   // On loopback each datagram passes here once, whichever way it goes.
-  run(`nft add rule inet bench out meta l4proto udp numgen random mod 10000 < ${Math.round(share * 10_000)} drop`)
-  return { [Symbol.dispose]: () => run('nft delete table inet bench') }
+  run(`nft add rule inet bench in meta l4proto udp numgen random mod 10000 < ${Math.round(share * 10_000)} drop`)
+  return {
+    [Symbol.dispose]() {
+      run('nft delete table inet bench')
+      run('ethtool -K lo tx-udp-segmentation on')
+    }
+  }
 }
 
 /** What leaves the server by the cable goes at this rate, until disposed of. */
