@@ -13,8 +13,9 @@ import {
   type OptionList
 } from '../support/dhcp-packets.ts'
 import { dhcpServer } from '../support/dhcp-server.ts'
-import { enterOwnNetwork, ip, Namespace } from '../support/netns.ts'
+import { enterOwnNetwork, type Namespace } from '../support/netns.ts'
 import { type Heard, PxeClient } from '../support/pxe-client.ts'
+import { switchRoom } from '../support/switch-room.ts'
 
 await enterOwnNetwork()
 
@@ -68,18 +69,7 @@ const OTHERS: Record<string, (namespace: Namespace) => Promise<void>> = {
 
 /** A switch with us, the other server and a client on it. */
 async function room(t: Test, startOther: (namespace: Namespace) => Promise<void>) {
-  await ip('link add br0 type bridge')
-  await ip('address add 192.168.77.1/24 dev br0')
-  await ip('link set br0 up')
-  t.teardown(() => ip('link delete br0'))
-  const client = await Namespace.create()
-  t.teardown(() => client[Symbol.asyncDispose]())
-  await client.cable('client0', 'eth0', MAC)
-  const other = await Namespace.create()
-  t.teardown(() => other[Symbol.asyncDispose]())
-  await other.cable('other0', 'eth0')
-  await other.exec('ip', 'address', 'add', '192.168.77.3/24', 'dev', 'eth0')
-  for (const port of ['client0', 'other0']) await ip(`link set ${port} master br0`)
+  const { client, other } = await switchRoom(t, { ours: '192.168.77.1/24', others: '192.168.77.3/24', clientMac: MAC })
   await startOther(other)
   const config = configOf({ mode: 'proxy', interfaces: ['br0'], subnets: [] })
   const boot = answering(bootAnswer({ bootfile: 'shimx64.efi' }))

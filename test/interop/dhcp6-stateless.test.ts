@@ -7,7 +7,8 @@ import { decodeDhcp6, type Option6, optionValue } from '../../server/dhcp6/packe
 import { MESSAGE, OPTION } from '../../server/dhcp6/registry.ts'
 import { answering, bytesOf, configOf, MAC, message, option, SERVER_ID, uefi, WISH } from '../support/dhcp6-messages.ts'
 import { dhcp6Server } from '../support/dhcp6-server.ts'
-import { enterOwnNetwork, ip, Namespace, settled, settledIn } from '../support/netns.ts'
+import { enterOwnNetwork, type Namespace, settled, settledIn } from '../support/netns.ts'
+import { switchRoom } from '../support/switch-room.ts'
 
 await enterOwnNetwork()
 
@@ -55,18 +56,11 @@ const OTHERS: Record<string, (namespace: Namespace) => Promise<void>> = {
 
 /** A switch with us, the other server and a client on it. */
 async function room(t: Test, startOther: (namespace: Namespace) => Promise<void>) {
-  await ip('link add br0 type bridge')
-  await ip('address add fd00:77::1/64 dev br0 nodad')
-  await ip('link set br0 up')
-  t.teardown(() => ip('link delete br0'))
-  const client = await Namespace.create()
-  t.teardown(() => client[Symbol.asyncDispose]())
-  await client.cable('client0', 'eth0', MAC)
-  const other = await Namespace.create()
-  t.teardown(() => other[Symbol.asyncDispose]())
-  await other.cable('other0', 'eth0')
-  await other.exec('ip', 'address', 'add', 'fd00:77::3/64', 'dev', 'eth0', 'nodad')
-  for (const port of ['client0', 'other0']) await ip(`link set ${port} master br0`)
+  const { client, other } = await switchRoom(t, {
+    ours: 'fd00:77::1/64 nodad',
+    others: 'fd00:77::3/64 nodad',
+    clientMac: MAC
+  })
   await Promise.all([settled('br0'), settledIn(client, 'eth0'), settledIn(other, 'eth0')])
   await startOther(other)
   const config = configOf({ mode: 'stateless', interfaces: ['br0'], subnets: [] })
