@@ -58,7 +58,7 @@ import { TransferLog, type Who } from './transfer-log.ts'
 
 /** How long one part may take to end before the next one's turn comes. */
 const CLOSE_MS = 5_000
-/** Machines that fetch one image by TFTP go together, ten or two hundred: twice as much saves them no reads. */
+/** Machines that fetch one image by TFTP go together: twice as much saved ten no reads, two hundred some. */
 const TFTP_CACHE_BYTES = 4 * 1024 * 1024
 const BOOT_ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 

@@ -55,12 +55,12 @@ class DurableDriver extends SqliteDriver {
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await super.commitTransaction(connection)
-    this.#isInTransaction = false
     await this.#sync()
+    this.#isInTransaction = false
   }
 
+  /** Also of one that was committed, when the sync fails: then there is nothing to roll back, which is no error. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (!this.#isInTransaction) return // committed, and then the disk failed
     try {
       await super.rollbackTransaction(connection)
     } finally {
