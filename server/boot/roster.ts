@@ -26,6 +26,8 @@ export function entryOf(progress: Progress, network: NetworkFacts | undefined): 
 /** Anybody on the network can invent MAC addresses: the roster forgets the machines that it has not heard of longest. */
 export class Roster {
   readonly #limit: number
+  /** So many too many are let be, and then forgotten together: to find a Map's oldest takes as long as many were deleted. */
+  readonly #slack: number
   /** In the order in which the machines were last heard of. */
   readonly #byMac = new Map<Mac, Entry>()
   readonly #byId = new Map<string, Entry>()
@@ -35,6 +37,7 @@ export class Roster {
 
   constructor(limit: number) {
     this.#limit = limit
+    this.#slack = Math.floor(limit / 16)
   }
 
   get size(): number {
@@ -71,7 +74,7 @@ export class Roster {
     if (formerAddress !== undefined) this.#macByAddress.delete(formerAddress)
     this.#macByAddress.set(address, mac)
     addressByMac.set(mac, address)
-    while (this.#macByAddress.size > this.#limit) this.#forgetOldestAddress()
+    if (this.#macByAddress.size > this.#limit + this.#slack) this.#forgetOldestAddresses()
   }
 
   /** Takes the place of the machine's former boot. */
@@ -82,7 +85,7 @@ export class Roster {
     this.#byMac.delete(mac)
     this.#byMac.set(mac, entry)
     this.#byId.set(id, entry)
-    while (this.#byMac.size > this.#limit) this.#forgetOldest()
+    if (this.#byMac.size > this.#limit + this.#slack) this.#forgetOldest()
   }
 
   /** Moves the machine to the end of the queue of those that are forgotten first. */
@@ -93,21 +96,29 @@ export class Roster {
     this.#byMac.set(mac, entry)
   }
 
+  /** A running machine pins its version: it goes last. */
   #forgetOldest(): void {
-    const all = [...this.#byMac.values()]
-    // A running machine pins its version: it goes last.
-    const victim = all.find((entry) => entry.progress.boot.state !== 'running') ?? all[0]
-    if (victim === undefined) return
-    this.#byMac.delete(victim.progress.boot.mac)
-    this.#byId.delete(victim.progress.boot.id)
+    for (const entry of this.#byMac.values()) {
+      if (this.#byMac.size <= this.#limit) return
+      if (entry.progress.boot.state !== 'running') this.#forget(entry)
+    }
+    for (const entry of this.#byMac.values()) {
+      if (this.#byMac.size <= this.#limit) return
+      this.#forget(entry)
+    }
   }
 
-  #forgetOldestAddress(): void {
-    const oldest = this.#macByAddress.entries().next().value
-    if (oldest === undefined) return
-    const [address, mac] = oldest
-    this.#macByAddress.delete(address)
-    this.#addressesLike(address).delete(mac)
+  #forget({ progress: { boot } }: Entry): void {
+    this.#byMac.delete(boot.mac)
+    this.#byId.delete(boot.id)
+  }
+
+  #forgetOldestAddresses(): void {
+    for (const [address, mac] of this.#macByAddress) {
+      if (this.#macByAddress.size <= this.#limit) return
+      this.#macByAddress.delete(address)
+      this.#addressesLike(address).delete(mac)
+    }
   }
 
   #addressesLike(address: Address): Map<Mac, Address> {

@@ -35,15 +35,16 @@ export function select(client: Pick<Client, 'mac'>, inventory: Inventory, rules:
   const group = inventory.group(groupName)
   const missingGroup = host?.group !== undefined && group === undefined ? groupName : undefined
   if (host === undefined && rules.unknownMachines === 'local') {
-    return { ...merge(undefined, undefined), host, group: undefined, missingGroup, boot: 'local' }
+    return { ...merge(undefined, undefined, missingGroup), boot: 'local' }
   }
-  return { ...merge(host, group), host, group, missingGroup }
+  return merge(host, group, missingGroup)
 }
 
-type Settings = Omit<Selection, 'host' | 'group' | 'missingGroup'>
-
-function merge(host: BootSettings | undefined, group: BootSettings | undefined): Settings {
+function merge(host: Host | undefined, group: Group | undefined, missingGroup: string | undefined): Selection {
   return {
+    host,
+    group,
+    missingGroup,
     boot: bootOf(host) ?? group?.boot ?? 'image',
     image: host?.image ?? group?.image,
     ref: refOf(host, group),

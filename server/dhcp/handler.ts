@@ -216,14 +216,16 @@ export class DhcpHandler {
     const hostname = this.#reservations.hostname(who.identity)
     const reply = replyPacket({ ...request, ...noLease(packet), messageType: MESSAGE_TYPE.ack, subnet, hostname, boot })
     const to = informDestination(packet, facts, arrival.source)
-    return { lease: undefined, ...sent(request, 'ack', address, reply, to, 'parameters') }
+    return sent(request, 'ack', address, reply, to, 'parameters')
   }
 
   #grant(request: InSubnet, kind: 'offer' | 'ack', address: Ipv4, lease?: Lease, change?: LeaseChange): Outcome {
-    const { packet, facts, arrival, subnet, who } = request
+    const { packet, facts, arrival, subnet, who, serverId } = request
     const reply = replyPacket({
-      ...request,
       request: packet,
+      facts,
+      serverId,
+      subnet,
       messageType: MESSAGE_TYPE[kind],
       yiaddr: address,
       leaseSeconds: subnet.leaseSeconds,
@@ -232,7 +234,7 @@ export class DhcpHandler {
     })
     const to = destinationOf(packet, facts, kind, arrival.source)
     const detail = kind === 'offer' ? 'offered' : `leased for ${subnet.leaseSeconds} s`
-    return { lease, ...sent(request, kind, address, reply, to, `${formatIpv4(address)} ${detail}`, change) }
+    return sent(request, kind, address, reply, to, `${formatIpv4(address)} ${detail}`, change, lease)
   }
 
   /** Beside another server: only boot options, and only to machines that boot. */
@@ -278,7 +280,7 @@ export class DhcpHandler {
       arrival.port === 4011 && packet.giaddr === 0 && arrival.source.address !== 0
         ? arrival.source // EDK2 listens on 4011, not on 68
         : destinationOf(packet, facts, kind, arrival.source)
-    return { lease: undefined, ...sent(request, 'proxy-offer', packet.ciaddr || undefined, reply, to, boot.file) }
+    return sent(request, 'proxy-offer', packet.ciaddr || undefined, reply, to, boot.file)
   }
 
   /** An initramfs in a network with another DHCP server asks for the kernel line alone. */
@@ -295,7 +297,7 @@ export class DhcpHandler {
       boot
     })
     const to = informDestination(packet, facts, arrival.source)
-    return { lease: undefined, ...sent(request, 'ack', packet.ciaddr || undefined, reply, to, 'kernel line') }
+    return sent(request, 'ack', packet.ciaddr || undefined, reply, to, 'kernel line')
   }
 
   #bootFields({ facts, arrival, serverId, subnet, who }: Request, address: Ipv4 | undefined): BootFields {
@@ -352,7 +354,7 @@ function nak(request: InSubnet, address: Ipv4, why: string): Outcome {
   const { packet, facts, serverId, arrival } = request
   const to = destinationOf(packet, facts, 'nak', arrival.source)
   const reply = nakPacket(packet, serverId, why)
-  return { lease: undefined, ...sent(request, 'nak', address, reply, to, `${formatIpv4(address)}: ${why}`) }
+  return sent(request, 'nak', address, reply, to, `${formatIpv4(address)}: ${why}`)
 }
 
 function sent(
@@ -362,14 +364,15 @@ function sent(
   reply: DhcpPacket,
   to: Endpoint,
   detail: string,
-  change?: LeaseChange
-): Pick<Outcome, 'reply' | 'event'> {
+  change?: LeaseChange,
+  lease?: Lease
+): Outcome {
   const encoded = encodeReply(reply, request.facts)
-  if (!encoded) return { reply: undefined, event: eventOf(request, 'dropped', undefined, NO_ROOM) }
+  if (!encoded) return { lease, reply: undefined, event: eventOf(request, 'dropped', undefined, NO_ROOM) }
   const { bytes, leftOut } = encoded
   const cut = leftOut.length > 0 ? `, no room for options ${leftOut.join(', ')}` : ''
   const event = eventOf(request, kind, address, `${detail}${cut}`, change)
-  return { reply: { bytes, to, from: request.serverId }, event }
+  return { lease, reply: { bytes, to, from: request.serverId }, event }
 }
 
 function eventOf(

@@ -5,10 +5,13 @@ import type { OptionMap } from './packet.ts'
 import { OPTION } from './registry.ts'
 import type { DhcpSubnet } from './settings.ts'
 
+const NONE: OptionMap = new Map()
+
 /** The subnet as it is for one machine, by the raw options of its own, its group's and the host's. Odd lengths say nothing. */
 export function subnetFor<T extends DhcpSubnet>(subnet: T, ofMachine: OptionMap): T {
-  const raw = new Map([...(subnet.options ?? []), ...ofMachine])
-  if (raw.size === 0) return subnet
+  const ofSubnet = subnet.options ?? NONE
+  if (ofSubnet.size === 0 && ofMachine.size === 0) return subnet
+  const raw = new Map([...ofSubnet, ...ofMachine])
   return {
     ...subnet,
     leaseSeconds: seconds(raw.get(OPTION.leaseTime)) ?? subnet.leaseSeconds,

@@ -140,7 +140,7 @@ const ETHERNET_PAYLOAD: EncodeLimits = { maxLengthBytes: 1472, overload: false }
 
 /** Throws PacketTooLong, and RangeError for a name that its header field cannot hold. */
 export function encodeDhcp(packet: DhcpPacket, limits: EncodeLimits = ETHERNET_PAYLOAD): Buffer {
-  const codes = [...packet.options.keys()].sort((a, b) => rank(a) - rank(b))
+  const codes = inOrder(packet.options)
   const length = HEADER_LENGTH + optionsLength(packet.options) + 1
   if (length <= limits.maxLengthBytes) return encodePlain(packet, codes, Math.max(length, MIN_LENGTH))
   if (limits.overload) return encodeOverloaded(packet, codes, limits.maxLengthBytes)
@@ -256,4 +256,15 @@ const RANKS = Int16Array.from({ length: 256 }, (_, code) => {
 
 function rank(code: number): number {
   return RANKS[code] ?? code
+}
+
+/** Sorted while they are gathered: a dozen codes, in each reply. */
+function inOrder(options: OptionMap): number[] {
+  const codes: number[] = []
+  for (const code of options.keys()) {
+    let at = codes.length
+    for (; at > 0 && rank(codes[at - 1] ?? 0) > rank(code); at -= 1) codes[at] = codes[at - 1] ?? 0
+    codes[at] = code
+  }
+  return codes
 }

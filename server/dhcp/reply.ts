@@ -157,17 +157,18 @@ export interface EncodedReply {
 /** Undefined when not even the needed options fit: a client or its relay agent may send more than can go back. */
 export function encodeReply(packet: DhcpPacket, facts: Facts): EncodedReply | undefined {
   const limits: EncodeLimits = { maxLengthBytes: facts.maxLengthBytes, overload: facts.stage === 'system' }
-  const options = new Map(packet.options)
   const leftOut: number[] = []
-  for (;;) {
+  for (let fitting = packet; ; ) {
     try {
-      return { bytes: encodeDhcp({ ...packet, options }, limits), leftOut }
+      return { bytes: encodeDhcp(fitting, limits), leftOut }
     } catch (error) {
       if (!(error instanceof PacketTooLong)) throw error
-      const spare = longestSpare(options)
+      const spare = longestSpare(fitting.options)
       if (spare === undefined) return undefined
+      const options = new Map(fitting.options)
       options.delete(spare)
       leftOut.push(spare)
+      fitting = { ...packet, options }
     }
   }
 }

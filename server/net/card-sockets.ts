@@ -89,8 +89,12 @@ export class CardSockets {
     const asked = address === 0 ? undefined : address
     if (asked === undefined) this.#wildcard = socket
     else this.#byAddress.set(asked, socket)
-    const onMessage = (datagram: Buffer, peer: dgram.RemoteInfo): void =>
-      this.#options.onDatagram(datagram, { address: parseIpv4(peer.address) ?? 0, port: peer.port }, asked)
+    // A relay agent sends for all of its machines, and who has no address yet is 0.0.0.0.
+    let last = { text: '0.0.0.0', address: 0 }
+    const onMessage = (datagram: Buffer, peer: dgram.RemoteInfo): void => {
+      if (peer.address !== last.text) last = { text: peer.address, address: parseIpv4(peer.address) ?? 0 }
+      this.#options.onDatagram(datagram, { address: last.address, port: peer.port }, asked)
+    }
     const { onError } = this.#options
     socket.setBroadcast(true)
     socket.on('message', onMessage).on('error', onError)

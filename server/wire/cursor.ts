@@ -27,29 +27,27 @@ export class Reader {
   }
 
   bytes(length: number, field: string): Buffer {
-    if (length > this.remaining) throw this.malformed(field)
-    const start = this.#at
-    this.#at += length
+    const start = this.#pass(length, field)
     return this.#bytes.subarray(start, this.#at)
   }
 
   u8(field: string): number {
-    return this.bytes(1, field).readUInt8()
+    return this.#bytes.readUInt8(this.#pass(1, field))
   }
 
   u16(field: string): number {
-    return this.bytes(2, field).readUInt16BE()
+    return this.#bytes.readUInt16BE(this.#pass(2, field))
   }
 
   u32(field: string): number {
-    return this.bytes(4, field).readUInt32BE()
+    return this.#bytes.readUInt32BE(this.#pass(4, field))
   }
 
   /** A fixed-width field that holds text up to its first NUL. */
   text(length: number, field: string): string {
-    const raw = this.bytes(length, field)
-    const end = raw.indexOf(0)
-    return raw.toString('latin1', 0, end === -1 ? length : end)
+    const start = this.#pass(length, field)
+    const end = this.#bytes.indexOf(0, start)
+    return this.#bytes.toString('latin1', start, end === -1 || end > this.#at ? this.#at : end)
   }
 
   /** Text up to and with its NUL; malformed if none is left. */
@@ -63,5 +61,13 @@ export class Reader {
 
   malformed(field: string): MalformedPacket {
     return new MalformedPacket(field, this.#at)
+  }
+
+  /** Where it began. */
+  #pass(length: number, field: string): number {
+    if (length > this.remaining) throw this.malformed(field)
+    const start = this.#at
+    this.#at += length
+    return start
   }
 }
