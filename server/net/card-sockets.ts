@@ -20,7 +20,11 @@ export interface CardSocketsOptions {
   readonly native: DeviceSockets | undefined
   /** Those for this card and port; they stay open. */
   readonly handed: readonly HandedSocket[]
-  /** @param asked the address of ours that it was sent to; undefined for a broadcast, and where nobody can tell. */
+  /**
+   * The datagram's memory is used again after the call.
+   *
+   * @param asked the address of ours that it was sent to; undefined for a broadcast, and where nobody can tell.
+   */
   onDatagram(datagram: Buffer, source: CardEndpoint, asked: Ipv4 | undefined): void
   onError(error: Error): void
 }
@@ -31,10 +35,11 @@ export interface CardSocketsOptions {
  */
 export class CardSockets {
   readonly #options: CardSocketsOptions
-  readonly #byAddress = new Map<Ipv4, dgram.Socket>()
+  readonly #byAddress = new Map<Ipv4, Way>()
   readonly #opened: dgram.Socket[] = []
   readonly #handedListeners: (() => void)[] = []
-  #wildcard: dgram.Socket | undefined
+  #wildcard: Way | undefined
+  #isOpen = true
 
   private constructor(options: CardSocketsOptions) {
     this.#options = options
@@ -56,15 +61,18 @@ export class CardSockets {
   /** @param from one of our addresses; where there is no socket of its own for it, the card's first. */
   send(bytes: Uint8Array, to: CardEndpoint, from: Ipv4, done: (error: Error | null) => void): void {
     const [primary = 0] = this.#options.addresses
-    const socket = this.#byAddress.get(from) ?? this.#byAddress.get(primary) ?? this.#wildcard
-    try {
-      socket?.send(bytes, to.port, formatIpv4(to.address), done)
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)))
-    }
+    const way = this.#byAddress.get(from) ?? this.#byAddress.get(primary) ?? this.#wildcard
+    const datagrams = this.#options.native?.datagrams
+    const isLeaving =
+      this.#isOpen &&
+      way?.fd !== undefined &&
+      datagrams?.send(way.fd, bytes, to, (isSent) => (isSent ? done(null) : sendAlone(way, bytes, to, done)))
+    if (way && !isLeaving) sendAlone(way, bytes, to, done)
   }
 
   async close(): Promise<void> {
+    this.#options.native?.datagrams?.flush()
+    this.#isOpen = false
     for (const stop of this.#handedListeners.splice(0)) stop()
     await Promise.all(this.#opened.splice(0).map(closed))
   }
@@ -73,31 +81,50 @@ export class CardSockets {
     const { native, device, port, receiveBufferBytes } = this.#options
     const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true, lookup: literalAddress })
     this.#opened.push(socket)
-    const at = native
-      ? { fd: native.open({ device, address, port, receiveBufferBytes }) }
-      : { address: formatIpv4(address), port }
+    const fd = native?.open({ device, address, port, receiveBufferBytes })
+    const at = fd === undefined ? { address: formatIpv4(address), port } : { fd }
     await opened(socket, (done) => void socket.bind({ ...at, exclusive: true }, done))
-    this.#listen(socket, address)
+    this.#listen({ socket, fd }, address)
   }
 
   #takeHanded(): void {
-    for (const { socket, address } of this.#options.handed) this.#handedListeners.push(this.#listen(socket, address))
+    for (const { socket, address } of this.#options.handed) {
+      this.#handedListeners.push(this.#listen({ socket, fd: undefined }, address))
+    }
   }
 
   /** Gives back how to stop. */
-  #listen(socket: dgram.Socket, address: Ipv4): () => void {
+  #listen(way: Way, address: Ipv4): () => void {
+    const { socket, fd } = way
+    const { native, onDatagram, onError } = this.#options
     const asked = address === 0 ? undefined : address
-    if (asked === undefined) this.#wildcard = socket
-    else this.#byAddress.set(asked, socket)
-    // A relay agent sends for all of its machines, and who has no address yet is 0.0.0.0.
-    let last = { text: '0.0.0.0', address: 0 }
-    const onMessage = (datagram: Buffer, peer: dgram.RemoteInfo): void => {
-      if (peer.address !== last.text) last = { text: peer.address, address: parseIpv4(peer.address) ?? 0 }
-      this.#options.onDatagram(datagram, { address: last.address, port: peer.port }, asked)
+    if (asked === undefined) this.#wildcard = way
+    else this.#byAddress.set(asked, way)
+    const onMore = (datagram: Buffer, source: CardEndpoint): boolean => {
+      onDatagram(datagram, source, asked)
+      return this.#isOpen
     }
-    const { onError } = this.#options
+    const onMessage = (datagram: Buffer, peer: dgram.RemoteInfo): void => {
+      onDatagram(datagram, { address: parseIpv4(peer.address) ?? 0, port: peer.port }, asked)
+      if (fd !== undefined && this.#isOpen) native?.datagrams?.receive(fd, onMore)
+    }
     socket.setBroadcast(true)
     socket.on('message', onMessage).on('error', onError)
     return () => void socket.off('message', onMessage).off('error', onError)
+  }
+}
+
+interface Way {
+  readonly socket: dgram.Socket
+  /** Its descriptor, where we made it; Node closes it. */
+  readonly fd: number | undefined
+}
+
+/** Node waits for room where the kernel has none, and tells what it refuses. */
+function sendAlone({ socket }: Way, bytes: Uint8Array, to: CardEndpoint, done: (error: Error | null) => void): void {
+  try {
+    socket.send(bytes, to.port, formatIpv4(to.address), done)
+  } catch (error) {
+    done(error instanceof Error ? error : new Error(String(error)))
   }
 }

@@ -1,10 +1,14 @@
 // UDP sockets that belong to one network card (SO_BINDTODEVICE), which Node cannot make by itself.
+import { Datagrams } from './datagrams.ts'
 import type { Ipv4 } from './ipv4.ts'
+import { loadSocketCalls } from './socket-calls.ts'
 
 /** An open, bound descriptor for `dgram.bind({ fd })`; whoever gets it closes it, through its dgram socket. */
 export interface DeviceSockets {
   /** Throws an Error with an errno `code`: EADDRINUSE, EACCES, EPERM, ENODEV. */
   open(options: DeviceSocketOptions): number
+  /** Undefined where the kernel's structures lie otherwise than we know. */
+  readonly datagrams: Datagrams | undefined
 }
 
 export interface DeviceSocketOptions {
@@ -43,7 +47,9 @@ export async function loadDeviceSockets(): Promise<DeviceSockets | undefined> {
     const set = (fd: number, option: number, value: Uint8Array): boolean =>
       setsockopt(fd, SOL_SOCKET, option, value, value.length) === 0
 
+    const calls = await loadSocketCalls()
     return {
+      datagrams: calls && new Datagrams(calls),
       open({ device, address, port, receiveBufferBytes }) {
         const fd: number = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
         if (fd < 0) throw failure('socket')
