@@ -7,6 +7,14 @@ import type { Database } from './database.ts'
 import type { LeaseRow } from './tables.ts'
 import { Turns } from './turns.ts'
 
+/** Rows of one statement, the most first. */
+const UPSERTS = [16, 4, 1]
+
+interface Upsert {
+  readonly rows: number
+  readonly sql: string
+}
+
 interface Batch {
   readonly leases: Lease[]
   readonly saved: Promise<void>
@@ -14,13 +22,13 @@ interface Batch {
 
 export class StoredLeases implements LeaseStore {
   readonly #database: Database
-  readonly #upsert: string
+  readonly #upserts: readonly Upsert[]
   readonly #turns = new Turns()
   #next: Batch | undefined
 
   constructor(database: Database) {
     this.#database = database
-    this.#upsert = upsertText(database)
+    this.#upserts = UPSERTS.map((rows) => ({ rows, sql: upsertText(database, rows) }))
   }
 
   async load(): Promise<readonly Lease[]> {
@@ -67,17 +75,27 @@ export class StoredLeases implements LeaseStore {
 
   async #write(leases: readonly Lease[]): Promise<void> {
     await this.#database.transaction().execute(async (transaction) => {
-      for (const lease of leases) await transaction.executeQuery(CompiledQuery.raw(this.#upsert, parameters(lease)))
+      for (let at = 0; at < leases.length; ) {
+        const { rows, sql } = this.#upsertOf(leases.length - at)
+        await transaction.executeQuery(CompiledQuery.raw(sql, leases.slice(at, at + rows).flatMap(parameters)))
+        at += rows
+      }
     })
+  }
+
+  #upsertOf(most: number): Upsert {
+    const upsert = this.#upserts.find(({ rows }) => rows <= most)
+    if (upsert === undefined) throw new RangeError(`no statement for ${most} leases`)
+    return upsert
   }
 }
 
 /** Compiled once: ten thousand machines are ten thousand upserts. */
-function upsertText(database: Database): string {
+function upsertText(database: Database, rows: number): string {
   const row = toRow(NOBODY)
   return database
     .insertInto('leases')
-    .values(row)
+    .values(Array(rows).fill(row))
     .onConflict((conflict) =>
       conflict.column('address').doUpdateSet(({ ref }) =>
         // The columns of `row`, as they were to be inserted.

@@ -42,6 +42,17 @@ t.test('an address has one lease: the last word', async (t) => {
   t.same(await leases.load(), [lease(1, { expiresAt: 5 })])
 })
 
+t.test('any number of them, in statements of many rows: each is saved whole, and the last word counts', async (t) => {
+  for (const count of [3, 4, 5, 15, 16, 17, 21, 37]) {
+    const leases = new StoredLeases(await memoryDatabase(t))
+    const each = Array.from({ length: count }, (_, i) =>
+      lease(i + 1, { mac: `52:54:00:00:00:${10 + i}`, updatedAt: i })
+    )
+    await leases.save([lease(count), ...each])
+    t.same(await leases.load(), each)
+  }
+})
+
 t.test('what is saved at the same time shares one transaction', async (t) => {
   const database = await memoryDatabase(t)
   let transactions = 0
