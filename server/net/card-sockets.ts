@@ -104,8 +104,11 @@ export class CardSockets {
       onDatagram(datagram, source, asked)
       return this.#isOpen
     }
+    // A relay agent sends for all of its machines, and who has no address yet is 0.0.0.0.
+    let last = { text: '0.0.0.0', address: 0 }
     const onMessage = (datagram: Buffer, peer: dgram.RemoteInfo): void => {
-      onDatagram(datagram, { address: parseIpv4(peer.address) ?? 0, port: peer.port }, asked)
+      if (peer.address !== last.text) last = { text: peer.address, address: parseIpv4(peer.address) ?? 0 }
+      onDatagram(datagram, { address: last.address, port: peer.port }, asked)
       if (fd !== undefined && this.#isOpen) native?.datagrams?.receive(fd, onMore)
     }
     socket.setBroadcast(true)
