@@ -10,12 +10,15 @@ import { OpenFiles } from './open-files.ts'
 import type { Outlet } from './outlet.ts'
 import { Pieces, SMALLEST_BYTES } from './pieces.ts'
 import type { Representation, ResponsePlan } from './response-plan.ts'
-import { Turns } from './turns.ts'
+import { type Share, Turns } from './turns.ts'
 
 const TURN_BYTES = 2 * 1024 * 1024
 /** A file comes into memory, and leaves it, in pieces that are not much smaller. */
 const CACHED_BYTES = 512 * 1024
 const PROGRESS_MS = 1_000
+/** Where more download at once, the kernel keeps no more for each than this: enough for 1 Gbit/s over 4 ms. */
+const FEW_DOWNLOADS = 16
+const QUEUE_BYTES = 256 * 1024
 
 export interface Delivery {
   readonly sentBytes: number
@@ -57,7 +60,7 @@ export class Sender {
 
   constructor({ clock, native }: SenderDeps) {
     this.#files = new OpenFiles(clock)
-    this.#shared = { clock, native, pieces: new Pieces(), turns: new Turns() }
+    this.#shared = { clock, native, pieces: new Pieces(), turns: new Turns(), downloads: 0 }
   }
 
   /**
@@ -84,6 +87,7 @@ export class Sender {
     // Before the headers: an unreadable file is still a clean 500.
     return whenThere(this.#files.open(path), (handle) => {
       const sending = new Sending(this.#shared, outlet, { handle, path, start, end }, onProgress)
+      this.#shared.downloads += 1
       const over = rescue(
         () => {
           outlet.begin(status, headers, undefined, true)
@@ -91,15 +95,20 @@ export class Sender {
         },
         (error) => {
           outlet.breakOff()
-          this.#files.close(path)
+          this.#ended(path)
           throw error
         }
       )
       return whenThere(over, (delivery) => {
-        this.#files.close(path)
+        this.#ended(path)
         return delivery
       })
     })
+  }
+
+  #ended(path: string): void {
+    this.#shared.downloads -= 1
+    this.#files.close(path)
   }
 
   /** What was kept open for whoever may come next. */
@@ -111,6 +120,8 @@ export class Sender {
 interface Shared extends SenderDeps {
   readonly pieces: Pieces
   readonly turns: Turns
+  /** Under way. */
+  downloads: number
 }
 
 interface Span {
@@ -128,6 +139,8 @@ class Sending {
   readonly #span: Span
   readonly #onProgress: (sentBytes: number) => void
   #later: PromiseWithResolvers<Delivery> | undefined
+  readonly #share: Share
+  #isLimited = false
   #at: number
   #toldAt: number
 
@@ -136,6 +149,7 @@ class Sending {
     this.#outlet = outlet
     this.#span = span
     this.#onProgress = onProgress
+    this.#share = shared.turns.newShare()
     this.#at = span.start
     this.#toldAt = shared.clock.monotonic()
   }
@@ -171,6 +185,7 @@ class Sending {
       this.#copyLater(wanted, false)
       return undefined
     }
+    this.#limitQueue(this.#shared.downloads > FEW_DOWNLOADS)
     const sent = sendfile(native, socket, handle.fd, this.#at, cached)
     if (sent === undefined) return this.#clientIsGone('the client went away')
     this.#outlet.passed(sent)
@@ -220,19 +235,28 @@ class Sending {
     }
   }
 
+  #limitQueue(isLimited: boolean): void {
+    const { descriptor } = this.#outlet
+    if (isLimited === this.#isLimited || descriptor === undefined) return
+    this.#isLimited = isLimited
+    this.#shared.native?.limitQueue(descriptor, isLimited ? QUEUE_BYTES : undefined)
+  }
+
   #goOn(): Delivery | undefined {
     if (this.#at === this.#span.end) {
+      this.#limitQueue(false)
       this.#outlet.end()
       return { sentBytes: this.#at - this.#span.start, failure: undefined }
     }
     const { gone } = this.#outlet
     if (gone !== undefined) return this.#clientIsGone(gone)
-    this.#shared.turns.add(this.#turn)
+    this.#shared.turns.add(this.#share, this.#turn)
     return undefined
   }
 
   #count(bytes: number): void {
     this.#at += bytes
+    this.#share.bytes += bytes
     const now = this.#shared.clock.monotonic()
     if (now - this.#toldAt < PROGRESS_MS) return
     this.#toldAt = now
