@@ -180,14 +180,14 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       return { kind: 'none', dhcpOptions }
     }
     const line = client.stage === 'ipxe' && plan.kind === 'image' ? this.#pin(entry, plan, server) : undefined
-    entry.dhcpLine = line?.text
+    entry.dhcpLine = line && kernelLine(kernelWords(line))
     return {
       kind: 'boot',
       bootfile,
       nextServer: server,
       httpClient: client.stage === 'http-boot',
-      kernelArguments: line?.text,
-      rootPath: line?.rootPath,
+      kernelArguments: entry.dhcpLine,
+      rootPath: line && rootPath(line),
       pxelinux:
         plan.loader === 'pxelinux'
           ? { configFile: `pxelinux.cfg/${bootif(mac)}`, pathPrefix: 'pxelinux/', rebootTimeSeconds: MESSAGE_SECONDS }
@@ -199,8 +199,10 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
   /** Begins or goes on with the machine's boot, pins its version, and says what its script is to hold. */
   script(request: ScriptRequest): BootScript {
     const { mac, server } = request
-    const client = { ...request, arch: this.#archOf(request) }
-    const plan = this.#planOfScript(client)
+    const former = this.#roster.ofMac(mac)
+    // A script shows which loader asks, not on which machine: DHCP knows better.
+    const client = { ...request, arch: former?.progress.boot.arch ?? request.arch }
+    const plan = this.#planOfScript(client, former)
     if (plan.kind === 'local') {
       this.#ends(mac, 'the machine boots from its own disk')
       return { kind: 'local', arch: client.arch }
@@ -210,8 +212,9 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       this.#note(entry, refusal('script', plan.message))
       return { kind: 'refused', message: plan.message, again: `${this.scriptUrl(server)}?mac=${mac}` }
     }
-    const { text, words } = this.#pin(entry, plan, server)
-    const pinned = entry.plan ?? plan
+    const facts = this.#pin(entry, plan, server)
+    const pinned = facts.plan
+    const words = kernelWords(facts)
     const title = `${pinned.version.image} ${pinned.version.version} for ${pinned.host?.name ?? mac}`
     this.#note(entry, { step: 'script', outcome: 'ok', detail: title })
     return {
@@ -222,7 +225,7 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       kernel: blobName(pinned.version.kernel.digest),
       initrd: blobName(pinned.version.initrd.digest),
       words,
-      lineOption: text === entry.dhcpLine ? this.#deps.kernelArgumentsOption : undefined
+      lineOption: isLineOf(entry, words) ? this.#deps.kernelArgumentsOption : undefined
     }
   }
 
@@ -317,18 +320,17 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
     return entry
   }
 
-  #planOfScript(request: ScriptRequest): BootPlan {
-    const entry = this.#roster.ofMac(request.mac)
+  #planOfScript(client: Client, former: Entry | undefined): BootPlan {
     const now = this.#deps.clock.now()
-    const goesOn = entry !== undefined && !opensBoot(entry.progress, 'script', now, this.#silence)
-    if (goesOn && entry.plan !== undefined) return entry.plan
-    const plan = planFor(request, this.#deps)
-    const pinned = goesOn && plan.kind === 'image' ? this.#pinnedVersion(entry) : undefined
+    const goesOn = former !== undefined && !opensBoot(former.progress, 'script', now, this.#silence)
+    if (goesOn && former.plan !== undefined) return former.plan
+    const plan = planFor(client, this.#deps)
+    const pinned = goesOn && plan.kind === 'image' ? this.#pinnedVersion(former) : undefined
     return plan.kind === 'image' && pinned !== undefined ? { ...plan, version: pinned } : plan
   }
 
   /** From the first time on, the boot keeps this version and its arguments, whatever a channel does. */
-  #pin(entry: Entry, plan: ImagePlan, server: Address): { text: string; words: readonly string[]; rootPath: string } {
+  #pin(entry: Entry, plan: ImagePlan, server: Address): LineFacts {
     const pinned = entry.plan ?? plan
     if (entry.plan === undefined) {
       entry.plan = plan
@@ -338,7 +340,7 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       this.#deps.store.save(boot, undefined)
     }
     const { id, mac, address } = entry.progress.boot
-    const facts: LineFacts = {
+    return {
       plan: pinned,
       bootId: id,
       mac,
@@ -347,8 +349,6 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
       server: typeof server === 'string' ? (this.#deps.ipv4Beside?.(server) ?? server) : server,
       httpPort: this.#deps.httpPort
     }
-    const words = kernelWords(facts)
-    return { text: kernelLine(words), words, rootPath: rootPath(facts) }
   }
 
   /** For an initramfs or a system that asks by DHCP: the line of the boot that it is part of. */
@@ -356,7 +356,7 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
     const entry = mac === undefined ? undefined : this.#roster.ofMac(mac)
     if (entry?.plan === undefined || entry.progress.boot.state !== 'booting') return { kind: 'none' as const }
     const line = this.#pin(entry, entry.plan, server)
-    return { kind: 'none' as const, kernelArguments: line.text, rootPath: line.rootPath }
+    return { kind: 'none' as const, kernelArguments: kernelLine(kernelWords(line)), rootPath: rootPath(line) }
   }
 
   #bootfile({ arch, stage }: Client, plan: BootPlan, server: Address): string | undefined {
@@ -369,11 +369,6 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
     if (stage === 'http-boot') return `${origin('http', server, this.#deps.httpPort)}/${file}`
     // DHCPv6 has no next-server: PXE firmware is told a URL as well (RFC 5970 §3.1).
     return typeof server === 'string' ? `${origin('tftp', server, this.#deps.httpPort)}/${file}` : file
-  }
-
-  /** A script shows which loader asks, not on which machine: DHCP knows better. */
-  #archOf({ mac, arch }: ScriptRequest): Arch {
-    return this.#roster.ofMac(mac)?.progress.boot.arch ?? arch
   }
 
   #pinnedVersion(entry: Entry): Version | undefined {
@@ -429,6 +424,11 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
 function setAddress(entry: Entry, address: Address): void {
   const { progress } = entry
   if (progress.boot.address !== address) entry.progress = { ...progress, boot: { ...progress.boot, address } }
+}
+
+/** DHCP gave this very line to the boot. */
+function isLineOf({ dhcpLine }: Entry, words: readonly string[]): boolean {
+  return dhcpLine !== undefined && dhcpLine === kernelLine(words)
 }
 
 function refusal(step: Step, message: string): Observation {

@@ -57,7 +57,7 @@ const SHAPES: readonly Omitted[] = [COMPLETE, { bootId: true, nextServer: false 
 export function kernelWords(facts: LineFacts): readonly string[] {
   for (const omitted of SHAPES) {
     const line = words(facts, omitted)
-    if (kernelLine(line).length <= OPTION_LENGTH) return line
+    if (lineLength(line) <= OPTION_LENGTH) return line
   }
   return words(facts, COMPLETE)
 }
@@ -74,6 +74,13 @@ function words(facts: LineFacts, omitted: Omitted): readonly string[] {
     networkWord(facts, omitted),
     ...plan.arguments
   ]
+}
+
+/** As long as `kernelLine` makes them. */
+function lineLength(words: readonly string[]): number {
+  let length = words.length - 1
+  for (const word of words) length += word.length + (word.includes(' ') ? 2 : 0)
+  return length
 }
 
 /** The words as the kernel takes them: one with blanks is wrapped in double quotes. */

@@ -58,8 +58,8 @@ export function createResolver(deps: ResolverDeps): Resolve {
       loader(deps, name) ??
       blob(deps, name) ??
       layers(deps, name) ??
-      raspberryPi(deps, request) ??
-      script(deps, request)
+      script(deps, request) ??
+      raspberryPi(deps, request)
     )
   }
 }

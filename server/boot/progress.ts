@@ -74,7 +74,7 @@ export function observe(progress: Progress, seen: Observation, now: number): Adv
   const reached = order(seen.step) > order(progress.reached) ? seen.step : progress.reached
   const reachedAt = reached === progress.reached ? progress.reachedAt : now
   const bytesPerSecond = seen.bytesPerSecond ?? rateSince(progress.lastEvent, seen, now)
-  const event = eventOf(boot, { ...seen, bytesPerSecond }, now)
+  const event = eventOf(boot, seen, now, bytesPerSecond)
   const repeated = isRepeat(progress.lastEvent, event)
   const next = { ...boot, state: stateAfter(boot, seen), updatedAt: now }
   return {
@@ -133,8 +133,8 @@ function stateAfter(boot: Boot, seen: Observation): Boot['state'] {
   return boot.state === 'failed' && order(seen.step) < order('script') ? 'failed' : 'booting'
 }
 
-function eventOf(boot: Boot, seen: Observation, at: number): BootEvent {
-  const { step, outcome, detail, doneBytes, totalBytes, bytesPerSecond } = seen
+function eventOf(boot: Boot, seen: Observation, at: number, bytesPerSecond?: number): BootEvent {
+  const { step, outcome, detail, doneBytes, totalBytes } = seen
   return { bootId: boot.id, mac: boot.mac, at, step, outcome, detail, doneBytes, totalBytes, bytesPerSecond }
 }
 

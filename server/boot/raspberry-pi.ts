@@ -48,10 +48,10 @@ const DASHED_MAC = /^[0-9a-f]{2}(?:-[0-9a-f]{2}){5}$/i
  * `start4.elf`, which is tried where the first is not there. Undefined: no name of a Raspberry Pi.
  */
 export function piName(name: string): PiName | undefined {
-  const segments = name.split('/')
-  const file = segments.at(-1) ?? ''
-  if (segments.length > 2 || !FILES.has(file)) return undefined
-  const [prefix] = segments.slice(0, -1)
-  if (prefix === undefined || SERIAL.test(prefix)) return { file, mac: undefined }
+  const slash = name.lastIndexOf('/')
+  const file = name.slice(slash + 1)
+  if (!FILES.has(file)) return undefined
+  const prefix = name.slice(0, Math.max(slash, 0))
+  if (slash < 0 || SERIAL.test(prefix)) return { file, mac: undefined }
   return DASHED_MAC.test(prefix) ? { file, mac: parseMac(prefix) } : undefined
 }

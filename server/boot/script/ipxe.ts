@@ -57,7 +57,7 @@ function image(script: ImageScript): readonly string[] {
     // EFI's kernel stub finds its initrd by this name.
     `kernel ${checkedUrl(`${script.origin}/${script.kernel}`)} initrd=initrd ${ref('line')} || goto retry`,
     `initrd --name initrd ${checkedUrl(`${script.origin}/${script.initrd}`)} || goto retry`,
-    ...BOOT_OR_RETRY
+    BOOT_OR_RETRY
   ]
 }
 
@@ -91,7 +91,7 @@ function checkedUrl(text: string): string {
 }
 
 /** The same for every machine. */
-const BOOT_OR_RETRY: readonly string[] = [
+const BOOT_OR_RETRY = [
   'boot || goto retry',
   ':retry',
   'imgfree ||',
@@ -105,4 +105,4 @@ const BOOT_OR_RETRY: readonly string[] = [
   say('kernel and initrd could not be fetched; restarting. If this goes on, ask your administrator'),
   'sleep 30 ||',
   'reboot'
-]
+].join('\n')
