@@ -6,7 +6,7 @@ import { kernelLine, OPTION_LENGTH } from '../cmdline.ts'
 import { type BootScript, type ImageScript, MESSAGE_SECONDS, RETRY_PAUSES_SECONDS, screenText } from './script.ts'
 
 export function renderIpxe(script: BootScript): string {
-  return `#!ipxe\n${body(script).join('\n')}\n`
+  return ['#!ipxe', ...body(script), ''].join('\n')
 }
 
 /** Has iPXE tell who it is, over HTTP, to whoever serves `url`. Nothing of the client is known yet. */
