@@ -412,5 +412,7 @@ function whyUnsaved(error: unknown): string {
   const message = messageOf(error)
   if (/disk is full/.test(message)) return 'the disk of stateDir is full, and no lease can be saved'
   if (/readonly database/.test(message)) return 'the database in stateDir is read-only, and no lease can be saved'
+  // What a write to an open file comes to when its file system turns read-only.
+  if (/disk I\/O error/.test(message)) return 'the disk of stateDir is read-only or broken, and no lease can be saved'
   return `no lease can be saved (${message})`
 }

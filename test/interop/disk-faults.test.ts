@@ -33,6 +33,7 @@ http: { boot: { address: 192.168.77.1, port: 8099 }, admin: { port: 0 } }
 `
 const MAC = '52:54:00:12:34:56'
 const NEW_MAC = '52:54:00:12:34:57'
+const THIRD_MAC = '52:54:00:12:34:58'
 const LOADER = 'ipxe/undionly.kpxe'
 
 /** A file that leaves no byte free where it is. */
@@ -88,7 +89,7 @@ async function start(t: Test) {
   const admin = (url: string, ...args: readonly string[]) =>
     curl(`http://127.0.0.1:${port}${url}`, '-H', `authorization: Bearer ${token}`, ...args)
   const boot = (url: string) => curl(`http://192.168.77.1:8099/${url}`)
-  return { directory, inside, lines, there, admin, boot, machines }
+  return { directory, inside, pid: child.pid, lines, there, admin, boot, machines }
 }
 
 type Daemon = Awaited<ReturnType<typeof start>>
@@ -142,6 +143,33 @@ function bootKernel({ boot }: Daemon) {
   return { script, kernel: boot(kernel) }
 }
 
+/**
+ * What the kernel does when a file system is read-only all at once, under files that are open for writing (`errors=remount-ro`):
+ * it refuses to open any for writing, and writes to those that are open. Only the first can be had by mounting.
+ */
+async function turnReadOnly({ pid, there }: Daemon, directory: string): Promise<{ end(): Promise<void> }> {
+  there('mount', '--bind', directory, directory)
+  there('mount', '-o', 'remount,bind,ro', directory)
+  const paths = ['', '-wal', '-shm'].flatMap((suffix) => ['-P', `${directory}/rootcast.sqlite${suffix}`])
+  const refusal = ['pwrite64', 'write', 'ftruncate', 'fallocate'].join(',')
+  const args = ['-f', '-p', String(pid), ...paths, '-e', `trace=${refusal}`, '-e', `inject=${refusal}:error=EROFS`]
+  const strace = spawn('nsenter', ['-t', String(pid), '-m', 'strace', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = once(strace, 'close')
+  let told = ''
+  strace.stderr.setEncoding('utf8').on('data', (text: string) => {
+    told += text
+  })
+  await eventually('strace', () => / attached/.test(told) || undefined)
+  return {
+    async end() {
+      strace.kill('SIGTERM')
+      await ended
+      if (!/EROFS.*INJECTED/.test(told)) throw new Error(`no write was refused: ${told}`)
+      there('umount', '--lazy', directory)
+    }
+  }
+}
+
 const put = (body: object) => ['-X', 'PUT', '-H', 'content-type: application/json', '-d', JSON.stringify(body)]
 const post = (body: object) => ['-H', 'content-type: application/json', '-d', JSON.stringify(body)]
 
@@ -154,6 +182,28 @@ async function isHealthy({ admin }: Daemon, unwritable: readonly string[]) {
     const line = `rootcast_directory_writable{setting="${setting}"} ${value}`
     if (!admin('/metrics').body.includes(line)) throw new Error(`not in the metrics: ${line}`)
   }
+}
+
+/** Machines boot, and of DHCP's clients those whose lease is on disk already; answers with the id of a boot. */
+async function servesWhomItCan(t: Test, daemon: Daemon, knownAddress: string, newMac: string): Promise<string> {
+  const { admin } = daemon
+  const { script, kernel } = bootKernel(daemon)
+  t.equal(script.status, 200)
+  t.equal(kernel.status, 200, 'machines boot')
+  t.ok((await tftpFetch({ address: '192.168.77.1', port: 69 }, LOADER)).bytes.length > 0, 'by TFTP too')
+  const [, id = ''] = /boots\/([a-z0-9]+)\//.exec(script.body) ?? []
+  t.equal(daemon.boot(`boots/${id}/layers`).status, 200, 'with all that belongs to the boot')
+  t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and an administrator sees it')
+
+  const stranger = await lease(daemon, newMac, 2000)
+  t.equal(stranger.answer, undefined, 'a new machine has an OFFER and no ACK')
+  const again = await lease(daemon, MAC)
+  t.equal(typeOf(again.answer), MESSAGE_TYPE.ack, 'who has a lease on disk boots')
+  t.equal(again.address, knownAddress)
+  t.ok(leaseSecondsOf(again.answer) < LEASE_SECONDS, `with the ${leaseSecondsOf(again.answer)} s that are left of it`)
+  t.equal(admin('/healthz').status, 500, 'since a machine was refused')
+  t.match(admin('/metrics').body, /rootcast_dhcp_dropped_packets_total{reason="unsaved"} [1-9]/)
+  return id
 }
 
 t.test('full and read-only disks', { timeout: 400_000 }, async (t) => {
@@ -207,23 +257,8 @@ t.test('full and read-only disks', { timeout: 400_000 }, async (t) => {
     t.equal(leaseSecondsOf(known.answer), LEASE_SECONDS)
     const file = fill(`${inside}/state`)
     await isHealthy(daemon, ['stateDir'])
-    const { script, kernel } = bootKernel(daemon)
-    t.equal(script.status, 200)
-    t.equal(kernel.status, 200, 'machines boot')
-    t.ok((await tftpFetch({ address: '192.168.77.1', port: 69 }, LOADER)).bytes.length > 0, 'by TFTP too')
-    const [, id = ''] = /boots\/([a-z0-9]+)\//.exec(script.body) ?? []
-    t.equal(daemon.boot(`boots/${id}/layers`).status, 200, 'with all that belongs to the boot')
-    t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and an administrator sees it')
+    const id = await servesWhomItCan(t, daemon, known.address, NEW_MAC)
     t.match(await tellsOf('stateDir', 1), [/can't be written to \(the disk is full\): machines boot, but no new lease/])
-
-    const stranger = await lease(daemon, NEW_MAC, 2000)
-    t.equal(stranger.answer, undefined, 'a new machine has an OFFER and no ACK')
-    const again = await lease(daemon, MAC)
-    t.equal(typeOf(again.answer), MESSAGE_TYPE.ack, 'who has a lease on disk boots')
-    t.equal(again.address, known.address)
-    t.ok(leaseSecondsOf(again.answer) < LEASE_SECONDS, `with the ${leaseSecondsOf(again.answer)} s that are left of it`)
-    t.equal(admin('/healthz').status, 500, 'since a machine was refused')
-    t.match(admin('/metrics').body, /rootcast_dhcp_dropped_packets_total{reason="unsaved"} [1-9]/)
 
     rmSync(file)
     const served = await lease(daemon, NEW_MAC)
@@ -241,5 +276,37 @@ t.test('full and read-only disks', { timeout: 400_000 }, async (t) => {
       { msg: 'DHCP: lease assigned', mac: NEW_MAC, address: served.address }
     ])
     t.equal(dhcp.length, 4, 'each once, and no line of what was renewed')
+  })
+
+  await t.test('a state directory whose file system turns read-only', async (t) => {
+    const known = await lease(daemon, MAC)
+    const before = lines().length
+    const readOnly = await turnReadOnly(daemon, `${daemon.directory}/state`)
+    await isHealthy(daemon, ['stateDir'])
+    const id = await servesWhomItCan(t, daemon, known.address, THIRD_MAC)
+    t.match(
+      (await tellsOf('stateDir', 3)).at(2),
+      /can't be written to \(it is mounted read-only\): machines boot, but no/
+    )
+
+    await readOnly.end()
+    const served = await lease(daemon, THIRD_MAC)
+    t.equal(typeOf(served.answer), MESSAGE_TYPE.ack, 'and when it can be written to again the new machine is served')
+    t.equal(leaseSecondsOf((await lease(daemon, MAC)).answer), LEASE_SECONDS)
+    await isHealthy(daemon, [])
+    t.equal(admin('/api/v1/groups', ...post({ name: 'later' })).status, 201, 'changes are taken again')
+    t.equal(admin(`/api/v1/boots/${id}`).status, 200, 'and the boot of the bad time is there')
+    const rows = JSON.parse(admin('/api/v1/leases').body)
+    t.match(rows, { length: 3 }, 'each lease once')
+    t.equal((await tellsOf('stateDir', 4)).length, 4)
+    const dhcp = lines()
+      .slice(before)
+      .filter(({ msg }) => /^DHCP: lease|^DHCP gives/.test(msg))
+    t.match(dhcp, [
+      { msg: /^DHCP gives no new leases: the disk of stateDir is read-only or broken/ },
+      { msg: /^DHCP gives new leases again/ },
+      { msg: 'DHCP: lease assigned', mac: THIRD_MAC, address: served.address }
+    ])
+    t.equal(dhcp.length, 3)
   })
 })
