@@ -45,29 +45,17 @@ export interface AdminLimits {
   readonly uploadMs?: number
   /** From one address. */
   readonly requestsPerMinute?: number
-  /** In all; more are turned away. */
-  readonly connections?: number
-  /** A connection that has not sent its whole head by then is closed. */
-  readonly headMs?: number
 }
 
 const JSON_BODY_BYTES = 1 << 20
 const REQUESTS_PER_MINUTE = 3_000
-/** Each costs a descriptor, which machines that boot need more. */
-const CONNECTIONS = 512
-const HEAD_MS = 30_000
 
 export function buildAdminApp(deps: AdminDeps): FastifyInstance {
-  const { connections = CONNECTIONS, headMs = HEAD_MS } = deps.limits ?? {}
   const app = fastify({
     loggerInstance: deps.log,
     bodyLimit: JSON_BODY_BYTES,
-    // An upload lasts as long as it lasts; headers don't.
-    requestTimeout: 0,
-    http: { headersTimeout: headMs, connectionsCheckingInterval: headMs / 5 },
     frameworkErrors: sendProblem
   }).withTypeProvider<TypeBoxTypeProvider>()
-  app.server.maxConnections = connections
   app.setValidatorCompiler(compileValidator)
   app.removeContentTypeParser('text/plain')
   answerProblems(app)

@@ -1,22 +1,55 @@
 // The guarded face, whole: it listens from the start, and what answers there is loaded when somebody first asks.
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../clock.ts'
-import { createServer } from '../node-http.ts'
+import { DropLog } from '../drop-log.ts'
+import { createServer, type Server } from '../node-http.ts'
 import type { AdminDeps } from './admin-app.ts'
+import { AdminConnections } from './admin-connections.ts'
 import { LateApp } from './late-app.ts'
+import { tokenOf } from './token.ts'
 
-const HEADERS_MS = 30_000
+export interface AdminFaceLimits {
+  /** In all. One more takes the place of the oldest that is answering nobody with a token. */
+  readonly connections?: number
+  /** A connection that has not sent its whole head by then is closed. */
+  readonly headMs?: number
+}
+
+export interface AdminFaceDeps extends AdminDeps {
+  readonly limits?: AdminDeps['limits'] & AdminFaceLimits
+}
+
+const CONNECTIONS = 512
+const HEAD_MS = 30_000
 /** Longer than a proxy in front keeps a connection that it may use again. */
 const KEEP_ALIVE_MS = 72_000
 
 export class AdminFace {
   readonly #clock: Clock
   readonly #app: LateApp
-  // An upload lasts as long as it lasts; headers don't.
-  readonly #server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS })
+  readonly #server: Server
+  readonly #drops: DropLog
 
-  constructor(deps: AdminDeps) {
-    this.#clock = deps.clock
+  constructor(deps: AdminFaceDeps) {
+    const { clock, log, tokens } = deps
+    const { connections: limit = CONNECTIONS, headMs = HEAD_MS } = deps.limits ?? {}
+    this.#clock = clock
+    this.#drops = new DropLog({ protocol: 'admin face', log, clock })
+    const connections = new AdminConnections({
+      limit,
+      onDrop: (reason, address) => this.#drops.count(reason, address)
+    })
+    this.#server = createServer({
+      // An upload lasts as long as it lasts; headers don't.
+      requestTimeout: 0,
+      headersTimeout: headMs,
+      connectionsCheckingInterval: headMs / 5,
+      keepAliveTimeout: KEEP_ALIVE_MS
+    })
+    this.#server.on('connection', (socket) => connections.add(socket))
+    this.#server.on('request', (request, response) => {
+      if (tokenOf(request.headers.authorization, tokens)) connections.serve(request.socket, response)
+    })
     this.#app = new LateApp(async () => (await import('./admin-app.ts')).buildAdminApp(deps), deps.log)
     this.#server.on('request', this.#app.answer)
   }
@@ -45,5 +78,6 @@ export class AdminFace {
     await this.#app.close()
     await closed
     cutOff.cancel()
+    this.#drops.close()
   }
 }

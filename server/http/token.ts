@@ -48,14 +48,19 @@ export function guard(app: FastifyInstance, tokens: TokenVerifier): void {
   })
 }
 
+/** The token of an Authorization header, if it is one that is known here. */
+export function tokenOf(authorization: string | undefined, tokens: TokenVerifier): Token | undefined {
+  const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
+  return secret === undefined ? undefined : tokens.verify(secret)
+}
+
 function authenticate(authorization: string | undefined, tokens: TokenVerifier): Token {
   if (authorization === undefined) {
     throw new Problem(401, 'TOKEN_MISSING', 'send a token: Authorization: Bearer rc_…', {
       headers: { 'www-authenticate': REALM }
     })
   }
-  const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization) ?? []
-  const token = secret === undefined ? undefined : tokens.verify(secret)
+  const token = tokenOf(authorization, tokens)
   if (token) return token
   throw new Problem(401, 'TOKEN_INVALID', 'this token is not known here', {
     headers: { 'www-authenticate': `${REALM}, error="invalid_token"` }
