@@ -7,7 +7,7 @@ import { contains6, type Ipv6, type Prefix6 } from '../net/ipv6.ts'
 import type { Mac } from '../net/mac.ts'
 import { bootOptions } from './boot-options.ts'
 import { type Facts6, factsOf, wayOf } from './facts.ts'
-import { type Lease6, SubnetLeases6, type Usage6 } from './leases.ts'
+import { type Forgotten6, type Lease6, SubnetLeases6, type Usage6 } from './leases.ts'
 import { addressList, association, type Grant, type IdentityAssociation, status } from './options.ts'
 import { encodeMessage, encodeRelayReply, type Option6, type Options6, type Received6 } from './packet.ts'
 import { MESSAGE, OPTION, STATUS } from './registry.ts'
@@ -30,7 +30,7 @@ export interface Arrival6 {
 
 export interface Outcome6 {
   /** To be on disk before the reply leaves, or the reply does not leave. */
-  readonly leases: readonly Lease6[]
+  readonly leases: readonly (Lease6 | Forgotten6)[]
   /** Goes back to where the message came from. */
   readonly reply: Buffer | undefined
   /** Undefined when there is nothing to tell: the message was for another server. */
@@ -46,7 +46,7 @@ export interface SubnetUsage6 extends Usage6 {
 export interface Dhcp6HandlerDeps {
   readonly config: Dhcp6Config
   readonly boot: BootAnswers<Ipv6>
-  /** The inventory names it; asked once or twice for each message, so it must be a look-up. */
+  /** The inventory names it; asked for each message, so it must be a look-up. */
   readonly isKnownHost: (identity: Mac) => boolean
   /** Our DUID. */
   readonly serverId: Uint8Array
@@ -68,7 +68,7 @@ type FromClient = Request & { readonly clientId: Uint8Array; readonly identity: 
 
 type InSubnet = FromClient & { readonly subnet: ServedSubnet }
 
-const NO_ADDRESS = 'no IPv6 address to give: too many machines have one, or this one asks for none'
+const NO_ADDRESS = 'no IPv6 address to give: this machine asks for none, or others use those that would be its'
 
 /** Whose MAC is remembered: who asks again from an address that does not show it. */
 const MACHINES = 20_000
@@ -219,10 +219,10 @@ export class Dhcp6Handler {
     const reply = this.#reply(request, MESSAGE.reply, options)
     if (address === undefined) return { leases: [], reply, event: eventOf(request, 'dropped', undefined, NO_ADDRESS) }
     const before = subnet.leases.latestLease(address, now)
-    const lease = subnet.leases.bind(identity, hex(clientId), address, now)
-    const change = grantTo(identity, before, lease.expiresAt)
+    const leases = subnet.leases.bind(identity, hex(clientId), address, now)
+    const change = grantTo(identity, before, leases[0].expiresAt)
     const event = eventOf(request, 'ack', address, `${address} leased for ${subnet.leaseSeconds} s`, change)
-    return { leases: [lease], reply, event }
+    return { leases, reply, event }
   }
 
   #confirm(request: InSubnet): Outcome6 {
@@ -280,7 +280,7 @@ export class Dhcp6Handler {
   #addressFor({ facts, subnet, identity, arrival, now }: InSubnet): Ipv6 | undefined {
     if (facts.associations.length === 0) return undefined
     const isOurs = (address: Ipv6) => arrival.link.addresses.includes(address)
-    return subnet.leases.addressFor(identity, isOurs, now, this.#isKnownHost(identity))
+    return subnet.leases.addressFor(identity, isOurs, now)
   }
 
   #parameters(request: Request, address: Ipv6 | undefined): Options6 {

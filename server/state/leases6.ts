@@ -1,6 +1,7 @@
 // The table of IPv6 leases: what DHCPv6 promised must be on disk before the promise leaves.
 import type { Selectable } from 'kysely'
-import type { Lease6, LeaseStore6 } from '../dhcp6/leases.ts'
+import type { Forgotten6, Lease6, LeaseStore6 } from '../dhcp6/leases.ts'
+import type { Ipv6 } from '../net/ipv6.ts'
 import type { Database } from './database.ts'
 import type { Lease6Row } from './tables.ts'
 import { Turns } from './turns.ts'
@@ -32,11 +33,14 @@ export class StoredLeases6 implements LeaseStore6 {
     return rows.map(fromRow)
   }
 
-  /** Upserts by address; resolves once they are on disk, all of them or none. */
-  save(leases: readonly Lease6[]): Promise<void> {
+  /** Upserts by address, or forgets; resolves once all of it is on disk, or none of it is. */
+  save(leases: readonly (Lease6 | Forgotten6)[]): Promise<void> {
     return this.#turns.take(() =>
       this.#database.transaction().execute(async (transaction) => {
-        for (const lease of leases) await upsert(transaction, toRow(lease))
+        for (const lease of leases) {
+          if (lease.state === 'forgotten') await forget(transaction, lease.address)
+          else await upsert(transaction, toRow(lease))
+        }
       })
     )
   }
@@ -53,6 +57,10 @@ async function upsert(database: Database, { address, ...rest }: Lease6Row): Prom
     .values({ address, ...rest })
     .onConflict((conflict) => conflict.column('address').doUpdateSet(rest))
     .execute()
+}
+
+async function forget(database: Database, address: Ipv6): Promise<void> {
+  await database.deleteFrom('leases6').where('address', '=', address).execute()
 }
 
 function toRow({ expiresAt, updatedAt, ...lease }: Lease6): Lease6Row {

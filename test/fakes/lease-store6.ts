@@ -1,4 +1,4 @@
-import type { Lease6, LeaseStore6 } from '../../server/dhcp6/leases.ts'
+import type { Forgotten6, Lease6, LeaseStore6 } from '../../server/dhcp6/leases.ts'
 
 /** Keeps leases in memory, and refuses to when it is told so. */
 export class MemoryLeaseStore6 implements LeaseStore6 {
@@ -9,8 +9,11 @@ export class MemoryLeaseStore6 implements LeaseStore6 {
     return [...this.byAddress.values()]
   }
 
-  async save(leases: readonly Lease6[]): Promise<void> {
+  async save(leases: readonly (Lease6 | Forgotten6)[]): Promise<void> {
     if (this.refuses) throw new Error('disk full')
-    for (const lease of leases) this.byAddress.set(lease.address, lease)
+    for (const lease of leases) {
+      if (lease.state === 'forgotten') this.byAddress.delete(lease.address)
+      else this.byAddress.set(lease.address, lease)
+    }
   }
 }

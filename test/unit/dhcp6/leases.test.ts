@@ -14,7 +14,8 @@ t.test('a machine has one address of its own, whoever forgets it', async (t) => 
   t.equal(leases.addressFor(MAC, OTHERS, 0), address)
   t.not(leases.addressFor(SECOND, OTHERS, 0), address)
   t.equal(new SubnetLeases6(SUBNET).addressFor(MAC, OTHERS, 0), address)
-  const lease = leases.bind(MAC, '0003', address, 5)
+  const [lease, ...forgotten] = leases.bind(MAC, '0003', address, 5)
+  t.same(forgotten, [])
   t.same(lease, { address, identity: MAC, duid: '0003', state: 'bound', expiresAt: 100_005, updatedAt: 5 })
   t.equal(leases.addressFor(MAC, OTHERS, 50_000), address)
 })
@@ -62,36 +63,85 @@ t.test('restoring takes what is of this subnet', async (t) => {
   const leases = new SubnetLeases6(SUBNET, 1)
   const row = { identity: SECOND, duid: '', state: 'bound', expiresAt: 1000, updatedAt: 0 } as const
   leases.restore([{ ...row, address: 'fd00:78::1' }])
-  t.ok(leases.addressFor(MAC, OTHERS, 0), 'there is room')
+  t.equal(leases.usage(0).bound, 0)
 })
 
-t.test('a full table has room again when leases are over', async (t) => {
-  const leases = new SubnetLeases6(SUBNET, 1)
-  const address = leases.addressFor(MAC, OTHERS, 0) ?? ''
-  leases.bind(MAC, '', address, 0)
-  t.equal(leases.addressFor(SECOND, OTHERS, 99_000), undefined)
-  t.equal(leases.addressFor(MAC, OTHERS, 99_000), address, 'who has one keeps it')
-  t.equal(leases.addressFor(SECOND, OTHERS, 100_000), undefined, 'it was looked through a second ago')
-  t.ok(leases.addressFor(SECOND, OTHERS, 159_000))
+/** Asks and takes; answers with the addresses that were forgotten for it. */
+function take(leases: SubnetLeases6, identity: string, now: number): string[] {
+  const [, ...forgotten] = leases.bind(identity, '', leases.addressFor(identity, OTHERS, now) ?? '', now)
+  return forgotten.map(({ address }) => address)
+}
+
+t.test('in a full table a newcomer takes the place of who asked once, the longest ago', async (t) => {
+  const leases = new SubnetLeases6(SUBNET, 3)
+  const address = (identity: string) => leases.addressFor(identity, OTHERS, 0) ?? ''
+  for (const [now, identity] of ['a', 'b', 'a', 'c'].entries()) t.same(take(leases, identity, now), [])
+  t.same(take(leases, 'd', 4), [address('b')], 'not a, who came back')
+  t.same([leases.holds('a', 5), leases.holds('b', 5), leases.holds('d', 5)], [true, false, true])
+  t.same(take(leases, 'b', 6), [address('c')], 'who is forgotten has a lease again')
+  leases.end('a', address('a'), 'released', 7)
+  t.same(take(leases, 'd', 8), [])
+  t.same(take(leases, 'e', 9), [address('b')])
+  t.same(take(leases, 'f', 10), [address('a')], 'what was given back takes its turn')
 })
 
-t.test('a full table has room for a known host', async (t) => {
-  const leases = new SubnetLeases6(SUBNET, 1)
-  leases.bind(MAC, '', leases.addressFor(MAC, OTHERS, 0) ?? '', 0)
-  t.equal(leases.addressFor(SECOND, OTHERS, 1), undefined)
-  t.ok(leases.addressFor(SECOND, OTHERS, 1, true))
+t.test('where all came back, what is over goes first, then the longest unheard', async (t) => {
+  const leases = new SubnetLeases6(SUBNET, 2)
+  const address = (identity: string) => leases.addressFor(identity, OTHERS, 0) ?? ''
+  for (const identity of ['a', 'a', 'b', 'b']) take(leases, identity, 0)
+  t.same(take(leases, 'c', 1), [address('a')])
+  take(leases, 'c', 2)
+  t.same(take(leases, 'd', 100_000), [address('b')], 'which is over')
+  t.same(take(leases, 'e', 100_001), [address('d')], 'who asked once, and not c')
+  t.same(take(leases, 'f', 100_002), [address('c')], 'which is over by now')
+})
+
+t.test(
+  'what comes from the store counts as come back, the oldest first, and no more of it than there may be',
+  async (t) => {
+    const leases = new SubnetLeases6(SUBNET, 2)
+    const row = { duid: '', state: 'bound', expiresAt: 1000 } as const
+    const rows = ['a', 'b', 'c'].map((identity, i) => {
+      return { ...row, identity, address: leases.addressFor(identity, OTHERS, 0) ?? '', updatedAt: 3 - i }
+    })
+    leases.restore(rows)
+    t.same(take(leases, 'd', 4), [rows[2]?.address, rows[1]?.address])
+    t.equal(leases.holds('a', 5), true)
+  }
+)
+
+t.test('invented machines fill the table over and over; who boots among them is served, and stays known', async (t) => {
+  const LIMIT = 100
+  const leases = new SubnetLeases6(SUBNET, LIMIT)
+  const address = leases.addressFor(MAC, OTHERS, 0)
+  take(leases, MAC, 0) // firmware
+  take(leases, MAC, 1) // loader
+  let onDisk = 1
+  for (let n = 0; n < 10 * LIMIT; n += 1) {
+    const forgotten = take(leases, `invented ${n}`, 2)
+    onDisk += 1 - forgotten.length
+    if (n % LIMIT > 0) continue
+    t.equal(leases.holds(MAC, 3), true)
+    t.equal(leases.addressFor(MAC, OTHERS, 3), address)
+    const newcomer = `newcomer ${n}`
+    onDisk += 1 - take(leases, newcomer, 3).length
+    onDisk -= take(leases, newcomer, 3).length
+    t.equal(leases.holds(newcomer, 3), true, 'a machine that is switched on meanwhile, too')
+  }
+  t.equal(onDisk, LIMIT)
+  t.equal(leases.usage(3).bound, LIMIT)
 })
 
 t.test('who holds a lease is known until it is over, at its second address too', async (t) => {
   const leases = new SubnetLeases6(SUBNET)
   const bind = (now: number) => leases.bind(MAC, '', leases.addressFor(MAC, OTHERS, now) ?? '', now)
   t.equal(leases.holds(MAC, 0), false)
-  const { address } = bind(0)
+  const [{ address }] = bind(0)
   t.same([leases.holds(MAC, 99_999), leases.holds(MAC, 100_000)], [true, false])
   t.equal(leases.holds(SECOND, 0), false)
   leases.end(MAC, address, 'declined', 1)
   t.equal(leases.holds(MAC, 2), false)
-  t.not(bind(2).address, address)
+  t.not(bind(2)[0].address, address)
   t.equal(leases.holds(MAC, 3), true)
 })
 

@@ -15,6 +15,14 @@ t.test('the last word for each address is kept', async (t) => {
   t.same(await leases.load(), [lease('fd00::1', { state: 'released' }), lease('fd00::2', { expiresAt: 200 })])
 })
 
+t.test('what is to be forgotten is gone, and what comes after it is there', async (t) => {
+  const leases = new StoredLeases6(await memoryDatabase(t))
+  const forgotten = (address: string) => ({ address, state: 'forgotten' }) as const
+  await leases.save([lease('fd00::1'), lease('fd00::2')])
+  await leases.save([forgotten('fd00::1'), forgotten('fd00::2'), forgotten('fd00::3'), lease('fd00::2')])
+  t.same(await leases.load(), [lease('fd00::2')])
+})
+
 t.test('what was over long ago is forgotten', async (t) => {
   const leases = new StoredLeases6(await memoryDatabase(t))
   await leases.save([lease('fd00::1'), lease('fd00::2', { expiresAt: 200 })])
