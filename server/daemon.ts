@@ -11,10 +11,12 @@ import type { Arch, TransferReport } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
 import { type Clock, sleep } from './clock.ts'
 import type { Config } from './config.ts'
+import type { Lease } from './dhcp/leases.ts'
 import { DHCP_DEFAULTS, type DhcpConfig, type Reservations } from './dhcp/settings.ts'
-import { type DhcpServer, startDhcpServer } from './dhcp/socket.ts'
+import { type DhcpServer, type DhcpServerOptions, startDhcpServer } from './dhcp/socket.ts'
 import { newDuid } from './dhcp6/duid.ts'
-import { type Dhcp6Server, startDhcp6Server } from './dhcp6/socket.ts'
+import type { Lease6 } from './dhcp6/leases.ts'
+import { type Dhcp6Server, type Dhcp6ServerOptions, startDhcp6Server } from './dhcp6/socket.ts'
 import { DiskWatch, type WatchedDirectory } from './disk-watch.ts'
 import { EventLog } from './event-log.ts'
 import { AdminFace } from './http/admin-face.ts'
@@ -128,8 +130,10 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   const leaseLog = new LeaseLog({ log, clock, hostOf })
   boots.subscribe((event, boot) => events.boot(event, boot))
   await boots.start()
-  for (const lease of await leases.load()) if (lease.state === 'bound') boots.learn(lease.mac, lease.address)
-  for (const lease of await leases6.load()) if (lease.state === 'bound') boots.learn(lease.identity, lease.address)
+  const held = await leases.load()
+  const held6 = await leases6.load()
+  for (const lease of held) if (lease.state === 'bound') boots.learn(lease.mac, lease.address)
+  for (const lease of held6) if (lease.state === 'bound') boots.learn(lease.identity, lease.address)
   const resolve = createResolver({
     boots,
     loaders: loaders.files,
@@ -190,7 +194,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     // It would tell iPXE that nothing is to be had over IPv6.
     routerAdvertiser: config.dhcp6.mode === 'authoritative' ? 'none' : undefined,
     clock,
-    log: log.child({ part: 'dhcp' })
+    log: log.child({ part: 'dhcp' }),
+    held
   })
   if (dhcp) ending('DHCP', () => dhcp.close())
   const dhcp6 = await startDhcp6(config.dhcp6, {
@@ -202,7 +207,8 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
     onEvent: onEventOf(metrics.dhcp6),
     onAnswered: metrics.dhcp6.observeAnswer,
     clock,
-    log: log.child({ part: 'dhcp6' })
+    log: log.child({ part: 'dhcp6' }),
+    held: held6
   })
   if (dhcp6) ending('DHCPv6', () => dhcp6.close())
 
@@ -386,11 +392,11 @@ function archAt(address: string, boots: Boots): Arch | undefined {
 
 async function startDhcp(
   dhcp: Config['dhcp'],
-  options: Omit<Parameters<typeof startDhcpServer>[0], 'config'>
+  { held, ...options }: Omit<DhcpServerOptions, 'config'> & { readonly held: readonly Lease[] }
 ): Promise<DhcpServer | undefined> {
   if (dhcp.mode === 'off') return undefined
   const leases = dhcp.mode === 'proxy' ? undefined : options.leases
-  return startDhcpServer({ ...options, leases, config: dhcpConfig(dhcp) })
+  return startDhcpServer({ ...options, leases, config: dhcpConfig(dhcp) }, held)
 }
 
 /** How long leases that are over are kept, to be looked at. */
@@ -400,19 +406,18 @@ async function startDhcp6(
   { mode, serverAddress, ...config }: Config['dhcp6'],
   {
     stored,
+    held,
     ...options
-  }: Omit<Parameters<typeof startDhcp6Server>[0], 'config' | 'serverId' | 'routerAdvertiser'> & {
+  }: Omit<Dhcp6ServerOptions, 'config' | 'serverId' | 'routerAdvertiser'> & {
     readonly stored: StoredLeases6
+    readonly held: readonly Lease6[]
   }
 ): Promise<Dhcp6Server | undefined> {
   if (mode === 'off') return undefined
   await stored.prune(options.clock.now() - LEASE6_KEPT_MS)
-  return startDhcp6Server({
-    ...options,
-    config: { ...config, mode, serverAddress },
-    serverId: await stored.serverId(newDuid),
-    routerAdvertiser: mode === 'authoritative' ? await loadRouterAdvertiser() : undefined
-  })
+  const routerAdvertiser = mode === 'authoritative' ? await loadRouterAdvertiser() : undefined
+  const serverId = await stored.serverId(newDuid)
+  return startDhcp6Server({ ...options, config: { ...config, mode, serverAddress }, serverId, routerAdvertiser }, held)
 }
 
 function dhcpConfig({ mode, interfaces, subnets, ...dhcp }: Config['dhcp']): DhcpConfig {

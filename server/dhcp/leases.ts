@@ -27,7 +27,6 @@ export interface Lease {
 }
 
 export interface LeaseStore {
-  load(): Promise<readonly Lease[]>
   /** Resolves when all of them are on disk, the last word for each address. Rejects when that is not certain. */
   save(leases: readonly Lease[]): Promise<void>
   /** Moves all moments of what was saved before, for the clock was set. */

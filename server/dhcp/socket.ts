@@ -87,11 +87,15 @@ const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 const DRAIN_MS = 2000
 const CLOCK_LOOK_MS = 10_000
 
-/** Rejects with StartError when a port or an interface cannot be had, and with the store's error when it can't load. */
-export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
+/**
+ * Rejects with StartError when a port or an interface cannot be had.
+ *
+ * @param held what the store has
+ */
+export async function startDhcpServer(options: DhcpServerOptions, held: readonly Lease[]): Promise<DhcpServer> {
   const server = new Server(options)
   try {
-    await server.start()
+    await server.start(held)
   } catch (error) {
     await server.close()
     throw error
@@ -165,9 +169,9 @@ class Server implements DhcpServer {
       })
   }
 
-  async start(): Promise<void> {
+  async start(held: readonly Lease[]): Promise<void> {
     const { leases, deviceSockets, routerAdvertiser, config } = this.#options
-    if (leases) this.#handler.restore(await leases.load(), this.#time.now())
+    if (leases) this.#handler.restore(held, this.#time.now())
     if (config.mode === 'authoritative' && routerAdvertiser !== 'none') {
       this.#advertiser = routerAdvertiser ?? (await loadRouterAdvertiser())
     }

@@ -36,7 +36,6 @@ export interface Usage6 {
 }
 
 export interface LeaseStore6 {
-  load(): Promise<readonly Lease6[]>
   /** Resolves when all of them are on disk, the last word for each address. Rejects when that is not certain. */
   save(leases: readonly (Lease6 | Forgotten6)[]): Promise<void>
 }

@@ -15,7 +15,7 @@ import { MalformedPacket } from '../wire/cursor.ts'
 import { Tally } from '../wire/tally.ts'
 import { type Arrival6, Dhcp6Handler, type Link6, type Outcome6, type SubnetUsage6 } from './handler.ts'
 import { LeaseBatches } from './lease-batches.ts'
-import type { LeaseStore6 } from './leases.ts'
+import type { Lease6, LeaseStore6 } from './leases.ts'
 import { decodeDhcp6 } from './packet.ts'
 import { MESSAGE } from './registry.ts'
 import type { Dhcp6Config } from './settings.ts'
@@ -80,11 +80,15 @@ const MAX_WAITING = 1024
  */
 const ROUND_MS = 10_000
 
-/** Rejects with StartError when a port cannot be had, and with the store's error when it can't load. */
-export async function startDhcp6Server(options: Dhcp6ServerOptions): Promise<Dhcp6Server> {
+/**
+ * Rejects with StartError when a port cannot be had.
+ *
+ * @param held what the store has
+ */
+export async function startDhcp6Server(options: Dhcp6ServerOptions, held: readonly Lease6[]): Promise<Dhcp6Server> {
   const server = new Server(options)
   try {
-    await server.start()
+    await server.start(held)
   } catch (error) {
     await server.close()
     throw error
@@ -128,9 +132,9 @@ class Server implements Dhcp6Server {
     this.#startedAt = options.clock.now() - options.clock.monotonic()
   }
 
-  async start(): Promise<void> {
-    const { config, leases } = this.#options
-    if (config.mode === 'authoritative') this.#handler.restore(await leases.load())
+  async start(held: readonly Lease6[]): Promise<void> {
+    const { config } = this.#options
+    if (config.mode === 'authoritative') this.#handler.restore(held)
     await this.#listen(547, this.#ports.server)
     // PXE firmware asks there for what an answer beside another server's promised (EDK2 PxeBcDhcp6.c).
     if (config.mode === 'stateless') await this.#listen(4011, this.#ports.bootServer)

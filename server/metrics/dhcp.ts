@@ -58,11 +58,11 @@ export class DhcpMetrics {
 
   /** The same store, with its commits timed. */
   timed(store: LeaseStore, clock: Clock): LeaseStore {
-    return { load: () => store.load(), shift: (ms) => store.shift(ms), save: this.#timedSave(store, clock) }
+    return { shift: (ms) => store.shift(ms), save: this.#timedSave(store, clock) }
   }
 
   timed6(store: LeaseStore6, clock: Clock): LeaseStore6 {
-    return { load: () => store.load(), save: this.#timedSave(store, clock) }
+    return { save: this.#timedSave(store, clock) }
   }
 
   collect(server: MeasuredDhcp): readonly Family[] {

@@ -3,11 +3,10 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { DhcpServerOptions } from '../../server/dhcp/socket.ts'
 import { formatIpv4 } from '../../server/net/ipv4.ts'
 import { FileLeaseStore, MemoryLeaseStore } from '../fakes/lease-store.ts'
 import { addr, answering, configOf, latin1, NO_BOOT, net, roomOf } from '../support/dhcp-packets.ts'
-import { dhcpServer } from '../support/dhcp-server.ts'
+import { dhcpServer, type TestServerOptions } from '../support/dhcp-server.ts'
 import { enterOwnNetwork, eventually, ip, Namespace } from '../support/netns.ts'
 
 await enterOwnNetwork()
@@ -24,7 +23,7 @@ const ROOM = roomOf({
 const LINE = 'BOOT=overlay overlay.layers=http://192.168.77.1/boots/b1/layers'
 
 /** A machine on a cable to us, and the server at our end of it. */
-async function room(t: Test, options: Partial<DhcpServerOptions> = {}) {
+async function room(t: Test, options: TestServerOptions = {}) {
   const client = await Namespace.create()
   await client.cable('srv0', 'eth0', MAC)
   await ip('address add 192.168.77.1/24 dev srv0')

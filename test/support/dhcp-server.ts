@@ -2,6 +2,7 @@
 
 import type { DhcpEvent } from '../../server/boot/journal.ts'
 import { systemClock } from '../../server/clock.ts'
+import type { Lease, LeaseStore } from '../../server/dhcp/leases.ts'
 import { NO_RESERVATIONS } from '../../server/dhcp/settings.ts'
 import { type DhcpServer, type DhcpServerOptions, startDhcpServer } from '../../server/dhcp/socket.ts'
 import { createLog } from '../../server/log.ts'
@@ -14,21 +15,28 @@ export interface TestServer extends AsyncDisposable {
   readonly events: readonly DhcpEvent[]
 }
 
-export async function dhcpServer(options: Partial<DhcpServerOptions>): Promise<TestServer> {
+/** A store that can be read again. */
+type KeptLeases = LeaseStore & { load(): Promise<readonly Lease[]> }
+export type TestServerOptions = Partial<Omit<DhcpServerOptions, 'leases'>> & {
+  readonly leases?: KeptLeases | undefined
+}
+
+export async function dhcpServer(options: TestServerOptions): Promise<TestServer> {
   const events: DhcpEvent[] = []
   const log = options.log ?? createLog({ level: 'silent', destination: process.stderr })
   const interfaces = await watchInterfaces({ clock: systemClock, log })
-  const server = await startDhcpServer({
+  const leases = 'leases' in options ? options.leases : new MemoryLeaseStore()
+  const defaults = {
     config: configOf(),
     boot: answering(NO_BOOT),
     reservations: NO_RESERVATIONS,
-    leases: new MemoryLeaseStore(),
-    onEvent: (event) => events.push(event),
+    leases,
+    onEvent: (event: DhcpEvent) => events.push(event),
     clock: systemClock,
     log,
-    interfaces,
-    ...options
-  })
+    interfaces
+  }
+  const server = await startDhcpServer({ ...defaults, ...options }, (await leases?.load()) ?? [])
   const close = async (): Promise<void> => {
     interfaces.close()
     await server.close()

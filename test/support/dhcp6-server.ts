@@ -1,6 +1,7 @@
 // A DHCPv6 server for tests, and what it told.
 import type { DhcpEvent } from '../../server/boot/journal.ts'
 import { systemClock } from '../../server/clock.ts'
+import type { Lease6, LeaseStore6 } from '../../server/dhcp6/leases.ts'
 import { type Dhcp6Server, type Dhcp6ServerOptions, startDhcp6Server } from '../../server/dhcp6/socket.ts'
 import { createLog } from '../../server/log.ts'
 import { linkedInterfaces } from '../../server/net/interfaces.ts'
@@ -12,20 +13,25 @@ export interface TestServer6 extends AsyncDisposable {
   readonly events: readonly DhcpEvent[]
 }
 
-export async function dhcp6Server(options: Partial<Dhcp6ServerOptions>): Promise<TestServer6> {
+/** A store that can be read again. */
+type KeptLeases = LeaseStore6 & { load(): Promise<readonly Lease6[]> }
+type Options = Partial<Omit<Dhcp6ServerOptions, 'leases'>> & { readonly leases?: KeptLeases }
+
+export async function dhcp6Server(options: Options): Promise<TestServer6> {
   const events: DhcpEvent[] = []
-  const server = await startDhcp6Server({
+  const { leases = new MemoryLeaseStore6() } = options
+  const defaults = {
     config: configOf(),
     boot: answering(undefined),
-    leases: new MemoryLeaseStore6(),
+    leases,
     isKnownHost: () => false,
     serverId: SERVER_ID,
     interfaces: linkedInterfaces,
     routerAdvertiser: undefined,
-    onEvent: (event) => events.push(event),
+    onEvent: (event: DhcpEvent) => events.push(event),
     clock: systemClock,
-    log: createLog({ level: 'silent', destination: process.stderr }),
-    ...options
-  })
+    log: createLog({ level: 'silent', destination: process.stderr })
+  }
+  const server = await startDhcp6Server({ ...defaults, ...options }, await leases.load())
   return { server, events, [Symbol.asyncDispose]: () => server.close() }
 }

@@ -45,7 +45,6 @@ t.test('what comes in during a commit makes the next one', async (t) => {
   const commits: number[][] = []
   const release: (() => void)[] = []
   const { clock, log, writer, save } = writing({
-    load: async () => [],
     shift: async () => {},
     save: (leases) => {
       commits.push(leases.map(({ address }) => address))
@@ -87,7 +86,6 @@ t.test('a store that refuses is no success, and the next lease is tried again', 
 
 t.test('a store that throws at once is a store that refuses', async (t) => {
   const { clock, log, writer, save } = writing({
-    load: async () => [],
     shift: async () => {},
     save: () => {
       throw new Error('closed')
@@ -111,7 +109,6 @@ t.test('when the store is well again, that is told once', async (t) => {
   const store = new MemoryLeaseStore()
   let full = true
   const { clock, log, writer, save } = writing({
-    load: () => store.load(),
     shift: (ms) => store.shift(ms),
     save: async (leases) => {
       if (full) throw new Error('full')

@@ -3,13 +3,12 @@ import { once } from 'node:events'
 import t from 'tap'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../../server/dhcp/packet.ts'
 import { DHCP_DEFAULTS, NO_RESERVATIONS } from '../../../server/dhcp/settings.ts'
-import type { DhcpServerOptions } from '../../../server/dhcp/socket.ts'
 import { loadDeviceSockets } from '../../../server/net/device-socket.ts'
 import { formatIpv4 } from '../../../server/net/ipv4.ts'
 import { FakeClock } from '../../fakes/clock.ts'
 import { BrokenLeaseStore, HangingLeaseStore, MemoryLeaseStore } from '../../fakes/lease-store.ts'
 import { addr, bytes, configOf, message, net, type OptionList, roomOf } from '../../support/dhcp-packets.ts'
-import { dhcpServer } from '../../support/dhcp-server.ts'
+import { dhcpServer, type TestServerOptions } from '../../support/dhcp-server.ts'
 import { eventually } from '../../support/netns.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
@@ -74,7 +73,7 @@ class Relay implements Disposable {
   }
 }
 
-async function serving(options: Partial<DhcpServerOptions> = {}) {
+async function serving(options: TestServerOptions = {}) {
   const ports = { server: await freePort(), bootServer: await freePort() }
   const running = await dhcpServer({ config: LOOPBACK, ports, ...options })
   return { ...running, relay: await Relay.open(ports.server) }

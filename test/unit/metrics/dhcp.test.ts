@@ -81,8 +81,7 @@ t.test('commits are timed, and go to the store as they are', async (t) => {
   } as const
   const store = metrics.timed(slow, clock)
   await store.save([lease, { ...lease, address: addr('10.0.0.8') }])
-  t.same(await store.load(), await slow.load())
-  t.equal((await store.load()).length, 2)
+  t.equal((await slow.load()).length, 2)
   const value = reading(metrics.collect(SERVER))
   t.equal(value('rootcast_dhcp_commit_seconds_sum'), 0.02)
   t.equal(value('rootcast_dhcp_commit_leases_sum'), 2)
@@ -102,7 +101,7 @@ t.test('DHCPv6 has names of its own; there no offer is kept', async (t) => {
   const stored = new MemoryLeaseStore6()
   const store = metrics.timed6(stored, new FakeClock())
   await store.save([lease])
-  t.same(await store.load(), [lease])
+  t.same(await stored.load(), [lease])
   const value = reading(
     metrics.collect({
       counts: () => COUNTS,
