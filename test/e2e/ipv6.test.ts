@@ -7,13 +7,16 @@ import { addCard } from './support/second-card.ts'
 import { type Diskless, startWorld } from './support/world.ts'
 
 const PXE6 = { firmware: 'uefi', rom: 'none', withoutIpv4Pxe: true } as const
+/** OVMF tries HTTP boot over IPv4 first: an offer that is of another class than its own ends that after 4 s. */
+const HTTP6 = { firmware: 'uefi', rom: 'none', httpBoot: true, memoryMib: 512 } as const
+const NOT_BY_IPV4 = { dhcpOptions: { 60: Buffer.from('PXEClient').toString('hex') } }
 /** A card of the server's that has no IPv4 address. */
 const CARD6 = 'lan6'
 
 const host = (low: number) => formatIpv4(SUBNET.network + low)
 t.jobs = 2
 const world = await startWorld(t, {
-  clients: 2,
+  clients: 3,
   config: {
     dhcp: {
       mode: 'authoritative',
@@ -68,3 +71,11 @@ t.test(
     t.match(await shell.read("ip -6 -o address show scope global | awk '{ print $4 }'"), `${address}/`)
   }
 )
+
+t.test('HTTP boot over IPv6, with an address of ours', { buffered: true }, async (t) => {
+  const machine = await world.host(t, 3, HTTP6, NOT_BY_IPV4)
+  await machine.powerOn()
+  await machine.until('script')
+  // Nothing but an IPv6 address was taken before the loader came.
+  t.match(done(machine), /^dhcp: fd00:77:.* leased.*\nloader: ipxe\/ipxe.efi by HTTP\n(?:ipxe-dhcp: .*\n)+script: /)
+})
