@@ -333,7 +333,7 @@ class Server implements TftpServer {
     const heardAt = earlier.session?.heardAt ?? Number.NEGATIVE_INFINITY
     const isHeard = this.#options.clock.monotonic() - heardAt < LATE_COPY_MS
     if (isHeard && isDeepStrictEqual(earlier.request, request)) return true
-    if (earlier.session) earlier.session.stop('replaced', undefined)
+    if (earlier.session) earlier.session.replace()
     else this.#finish(earlier)
     return false
   }

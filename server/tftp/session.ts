@@ -16,7 +16,7 @@ import {
   type TransferTerms
 } from './transfer.ts'
 
-export type SessionFailure = TransferFailure | 'read-failed' | 'replaced' | 'crowded-out' | 'shutting-down'
+export type SessionFailure = TransferFailure | 'read-failed' | 'crowded-out' | 'shutting-down'
 
 export type SessionEnd =
   | { readonly kind: 'ok'; readonly confirmed: boolean }
@@ -111,6 +111,11 @@ export class Session implements Sleeper {
 
   unreachable(): void {
     this.#step({ kind: 'unreachable' })
+  }
+
+  /** The client asks for something else from the same port. */
+  replace(): void {
+    this.#step({ kind: 'replaced' })
   }
 
   /** Ends it from our side; the client is told when `told`. */

@@ -72,6 +72,8 @@ export type Input =
   | { readonly kind: 'error' }
   /** The client's host says that nobody listens there any more. */
   | { readonly kind: 'unreachable' }
+  /** The client asks for something else from the same port. */
+  | { readonly kind: 'replaced' }
 
 export type Step =
   /** Block 0 is the OACK. */
@@ -81,7 +83,7 @@ export type Step =
   | { readonly kind: 'done'; readonly next: Transfer; readonly confirmed: boolean }
   | { readonly kind: 'failed'; readonly reason: TransferFailure }
 
-export type TransferFailure = 'refused-by-client' | 'timed-out' | 'client-gone'
+export type TransferFailure = 'refused-by-client' | 'timed-out' | 'client-gone' | 'replaced'
 
 const QUICK_TRIES = 4
 /** In a lossy window few ACKs are of fresh blocks: without a bound the timeout would grow by each loss. */
@@ -143,6 +145,8 @@ export function advance(t: Transfer, input: Input): Step {
       return { kind: 'failed', reason: 'refused-by-client' }
     case 'unreachable':
       return unlessFinished(t, 'client-gone')
+    case 'replaced':
+      return unlessFinished(t, 'replaced')
   }
 }
 
@@ -318,6 +322,8 @@ function spreadAfterSilence(t: Transfer): number {
  * OACK, far shorter than a window: it counts as uncertain.
  */
 function measure(t: Draft, elapsedMs: number): void {
+  // So long a first one is no round trip, but the timer of a client whose ACK got lost: every later loss would cost seconds.
+  if (t.roundTripMs === undefined && elapsedMs > t.terms.initialTimeoutMs / 2) return
   // What comes later than the timer would have run out without its back-off may be the client's own timer.
   const sampleMs = Math.min(elapsedMs, timeoutMs(t, 0))
   t.leastMs = Math.min(t.leastMs, sampleMs)

@@ -188,6 +188,21 @@ t.test('T13: the final ACK may be missing', async (t) => {
   t.match(step, { kind: 'done', confirmed: false })
 })
 
+t.test('T13: who asks for another file from the same port, with all blocks under way, has this one', async (t) => {
+  const last = ack(ack(start({ blocks: 3 }), 1, 1), 2, 2)
+  t.match(advance(stateOf(last), { kind: 'replaced' }), { kind: 'done', confirmed: false })
+  const amid = ack(start({ blocks: 3 }), 1, 1)
+  t.same(advance(stateOf(amid), { kind: 'replaced' }), { kind: 'failed', reason: 'replaced' })
+})
+
+t.test('T3: a first ACK got lost, and the client’s own timer sent the next: that measures nothing', async (t) => {
+  const late = ack(start({ oack: true }), 0, 1000)
+  t.equal(timeoutMs(stateOf(late)), 1000, 'as before any measure')
+  t.equal(timeoutMs(stateOf(ack(late, 1, 1001))), 1 + 4 * 20, 'the next ACK tells')
+  const slow = ack(start({ oack: true }), 0, 500)
+  t.equal(timeoutMs(stateOf(slow)), 500 + 4 * 250, 'a long way is measured')
+})
+
 t.test('a client that was never heard of again has not got the file, though it may be one block long', async (t) => {
   t.same(advance(stateOf(start({ blocks: 1 })), { kind: 'unreachable' }), { kind: 'failed', reason: 'client-gone' })
 })
