@@ -10,7 +10,15 @@ handover_write()
 handover_machine_id()
 {
 	overlay_machine_id=$(machine_id_of_mac "${overlay_mac}")
-	printf '%s\n' "${overlay_machine_id}" >"${rootmnt:?}/etc/machine-id" || fail "cannot write /etc/machine-id"
+	handover_put "${rootmnt:?}/etc/machine-id" "${overlay_machine_id}"
+}
+
+# handover_put <path> <text>: with the system's own words when that fails.
+handover_put()
+{
+	local complaint
+
+	complaint=$({ printf '%s\n' "$2" >"$1"; } 2>&1) || fail "cannot write $1: ${complaint##*: }"
 }
 
 # machine_id_of_mac <mac>: 32 hexadecimal digits, in the form of a version 4 UUID as machine-id(5) recommends.
@@ -25,16 +33,19 @@ machine_id_of_mac()
 
 handover_hostname()
 {
+	local complaint
+
 	[ -n "${overlay_hostname}" ] || return 0
-	printf '%s\n' "${overlay_hostname}" >"${rootmnt:?}/etc/hostname" || fail "cannot write /etc/hostname" || return
-	printf '127.0.1.1\t%s\n' "${overlay_hostname}" >>"${rootmnt}/etc/hosts"
+	handover_put "${rootmnt:?}/etc/hostname" "${overlay_hostname}" || return
+	complaint=$({ printf '127.0.1.1\t%s\n' "${overlay_hostname}" >>"${rootmnt}/etc/hosts"; } 2>&1) ||
+		fail "cannot write ${rootmnt}/etc/hosts: ${complaint##*: }"
 }
 
 # systemd-networkd renews the very lease that this machine has: matched by MAC, not by a name that may change, and with
 # the MAC as its identity, not a DUID, which a DHCP server would take for another machine.
 handover_network()
 {
-	local dns methods
+	local dns methods systemd=${overlay_systemd:-/run/systemd} servers=''
 
 	if [ -n "${overlay_ip6}" ]; then
 		# Its lease is asked for again under another DUID, and the server knows it by its MAC: until then the address stays.
@@ -42,27 +53,31 @@ handover_network()
 	else
 		methods=$(printf '%s\n' 'DHCP=ipv4' 'KeepConfiguration=dhcp-on-stop' '' '[DHCPv4]' 'ClientIdentifier=mac')
 	fi
-	mkdir -p "${overlay_systemd:-/run/systemd}/network" "${overlay_systemd:-/run/systemd}/system"
-	cat >"${overlay_systemd:-/run/systemd}/network/05-overlay.network" <<-END
-		# Written by the initramfs (BOOT=overlay).
-		[Match]
-		MACAddress=${overlay_mac}
-		Type=ether
+	mkdir -p "${systemd}/network" "${systemd}/system" || fail "cannot make ${systemd}" || return
+	handover_put "${systemd}/network/05-overlay.network" "$(
+		cat <<-END
+			# Written by the initramfs (BOOT=overlay).
+			[Match]
+			MACAddress=${overlay_mac}
+			Type=ether
 
-		[Network]
-		${methods}
-	END
+			[Network]
+			${methods}
+		END
+	)" || return
 	# It would make a second, static configuration out of ip=, or fail on it.
-	ln -sf /dev/null "${overlay_systemd:-/run/systemd}/system/systemd-network-generator.service"
+	ln -sf /dev/null "${systemd}/system/systemd-network-generator.service" || fail "cannot make a link in ${systemd}/system" || return
 	[ -n "${overlay_dns}" ] && [ ! -L "${rootmnt:?}/etc/resolv.conf" ] || return 0
 	for dns in ${overlay_dns}; do
-		printf 'nameserver %s\n' "${dns}"
-	done >"${rootmnt}/etc/resolv.conf"
+		servers="${servers:+${servers}
+}nameserver ${dns}"
+	done
+	handover_put "${rootmnt}/etc/resolv.conf" "${servers}"
 }
 
 # Where the running system says that it is up.
 handover_checkin()
 {
 	rm -f "${overlay_run}/transfer.err" "${overlay_run}/layers.answer"
-	[ -z "${overlay_checkin}" ] || printf '%s\n' "${overlay_checkin}" >"${overlay_run}/checkin"
+	[ -z "${overlay_checkin}" ] || handover_put "${overlay_run}/checkin" "${overlay_checkin}"
 }
