@@ -14,21 +14,12 @@ export interface NativeSend {
   bytes(socket: number, bytes: Uint8Array, more: boolean): number
   /** Whether reading the byte at `at` has to wait for no disk. */
   isCached(file: number, at: number): boolean
-  /**
-   * How many bytes the kernel keeps for the socket, sent and not yet taken or still to be sent; it counts twice as many,
-   * and net.core.wmem_max at most. Undefined: as many as it finds right, from Linux 5.14 on.
-   */
-  limitQueue(socket: number, bytes: number | undefined): void
 }
 
 const RWF_NOWAIT = 8
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_MORE = 0x8000
-const SOL_SOCKET = 1
-const SO_SNDBUF = 7
-/** Which buffers have a size that was asked for, as bits. */
-const SO_BUF_LOCK = 72
 
 /** Undefined where native code cannot be loaded, or on another system than 64-bit Linux. */
 export async function loadNativeSend(): Promise<NativeSend | undefined> {
@@ -39,7 +30,6 @@ export async function loadNativeSend(): Promise<NativeSend | undefined> {
     const sendfile = libc.func('int64 sendfile(int, int, void *, size_t)')
     const send = libc.func('int64 send(int, const uint8_t *, size_t, int)')
     const preadv2 = libc.func('int64 preadv2(int, const void *, int, int64, int)')
-    const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint32_t)')
     const { EAGAIN } = koffi.os.errno
     const offset = new BigInt64Array(1)
     // Not a Buffer: V8 may move a small one.
@@ -61,11 +51,7 @@ export async function loadNativeSend(): Promise<NativeSend | undefined> {
         const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)
         return Math.max(0, Number(send(socket, bytes, bytes.length, flags)))
       },
-      isCached: (file, at) => Number(preadv2(file, vector, 1, at, RWF_NOWAIT)) === 1,
-      limitQueue(socket, bytes) {
-        const value = new Int32Array([bytes ?? 0])
-        setsockopt(socket, SOL_SOCKET, bytes === undefined ? SO_BUF_LOCK : SO_SNDBUF, value, value.byteLength)
-      }
+      isCached: (file, at) => Number(preadv2(file, vector, 1, at, RWF_NOWAIT)) === 1
     }
   } catch {
     return undefined // koffi has no binary for this machine: bytes go the ordinary way

@@ -16,9 +16,6 @@ const TURN_BYTES = 2 * 1024 * 1024
 /** A file comes into memory, and leaves it, in pieces that are not much smaller. */
 const CACHED_BYTES = 512 * 1024
 const PROGRESS_MS = 1_000
-/** Where more download at once, the kernel keeps no more for each than this: enough for 1 Gbit/s over 4 ms. */
-const FEW_DOWNLOADS = 16
-const QUEUE_BYTES = 256 * 1024
 
 export interface Delivery {
   readonly sentBytes: number
@@ -60,7 +57,7 @@ export class Sender {
 
   constructor({ clock, native }: SenderDeps) {
     this.#files = new OpenFiles(clock)
-    this.#shared = { clock, native, pieces: new Pieces(), turns: new Turns(), downloads: 0 }
+    this.#shared = { clock, native, pieces: new Pieces(), turns: new Turns() }
   }
 
   /**
@@ -87,7 +84,6 @@ export class Sender {
     // Before the headers: an unreadable file is still a clean 500.
     return whenThere(this.#files.open(path), (handle) => {
       const sending = new Sending(this.#shared, outlet, { handle, path, start, end }, onProgress)
-      this.#shared.downloads += 1
       const over = rescue(
         () => {
           outlet.begin(status, headers, undefined, true)
@@ -95,20 +91,15 @@ export class Sender {
         },
         (error) => {
           outlet.breakOff()
-          this.#ended(path)
+          this.#files.close(path)
           throw error
         }
       )
       return whenThere(over, (delivery) => {
-        this.#ended(path)
+        this.#files.close(path)
         return delivery
       })
     })
-  }
-
-  #ended(path: string): void {
-    this.#shared.downloads -= 1
-    this.#files.close(path)
   }
 
   /** What was kept open for whoever may come next. */
@@ -120,8 +111,6 @@ export class Sender {
 interface Shared extends SenderDeps {
   readonly pieces: Pieces
   readonly turns: Turns
-  /** Under way. */
-  downloads: number
 }
 
 interface Span {
@@ -140,7 +129,6 @@ class Sending {
   readonly #onProgress: (sentBytes: number) => void
   #later: PromiseWithResolvers<Delivery> | undefined
   readonly #share: Share
-  #isLimited = false
   #at: number
   #toldAt: number
 
@@ -185,7 +173,6 @@ class Sending {
       this.#copyLater(wanted, false)
       return undefined
     }
-    this.#limitQueue(this.#shared.downloads > FEW_DOWNLOADS)
     const sent = sendfile(native, socket, handle.fd, this.#at, cached)
     if (sent === undefined) return this.#clientIsGone('the client went away')
     this.#outlet.passed(sent)
@@ -235,16 +222,8 @@ class Sending {
     }
   }
 
-  #limitQueue(isLimited: boolean): void {
-    const { descriptor } = this.#outlet
-    if (isLimited === this.#isLimited || descriptor === undefined) return
-    this.#isLimited = isLimited
-    this.#shared.native?.limitQueue(descriptor, isLimited ? QUEUE_BYTES : undefined)
-  }
-
   #goOn(): Delivery | undefined {
     if (this.#at === this.#span.end) {
-      this.#limitQueue(false)
       this.#outlet.end()
       return { sentBytes: this.#at - this.#span.start, failure: undefined }
     }

@@ -5,8 +5,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Resource } from '../../../server/boot/model.ts'
-import type { NativeSend } from '../../../server/http/native-send.ts'
-import { type Outlet, ResponseOutlet } from '../../../server/http/outlet.ts'
+import { ResponseOutlet } from '../../../server/http/outlet.ts'
 import { planResponse } from '../../../server/http/response-plan.ts'
 import { type Delivery, FileCutShort, representationOf, Sender } from '../../../server/http/serve-file.ts'
 import { FakeClock } from '../../fakes/clock.ts'
@@ -118,37 +117,3 @@ t.test('tags: a digest where there is one, size and date for other files, a hash
   const text = representationOf({ kind: 'text', body: Buffer.from('abc'), mediaType: 'text/plain' })
   t.match(text, { sizeBytes: 3, etag: /^"ba7816bf/, modifiedAt: undefined, immutable: false })
 })
-
-t.test('where many download at once, what each has on its way is limited until it is over', async (t) => {
-  const resource = await blob(t)
-  const limits: [socket: number, bytes: number | undefined][] = []
-  const native: NativeSend = {
-    file: (_socket, _file, _at, length) => length,
-    bytes: () => 0,
-    isCached: () => true,
-    limitQueue: (socket, bytes) => limits.push([socket, bytes])
-  }
-  const sender = new Sender({ clock: new FakeClock(), native })
-  t.teardown(() => sender.close())
-  const plan = planResponse('GET', {}, representationOf(resource))
-  const download = async (descriptor: number) =>
-    sender.deliver({ ...OPEN_OUTLET, descriptor }, plan, resource, () => undefined)
-  const all = (count: number) => Promise.all(Array.from({ length: count }, (_, i) => download(i)))
-  await all(16)
-  t.same(limits, [], 'not with a few')
-  await all(17)
-  const [first] = limits
-  t.match(first, [16, /^\d+$/], 'who comes last sees first that there are many')
-  t.same(limits.filter(([, bytes]) => bytes === undefined).length, limits.length / 2, 'none of them stays limited')
-})
-
-const OPEN_OUTLET: Outlet = {
-  status: undefined,
-  gone: undefined,
-  descriptor: undefined,
-  begin: () => undefined,
-  write: async () => true,
-  passed: () => undefined,
-  end: () => undefined,
-  breakOff: () => undefined
-}
