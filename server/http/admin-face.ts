@@ -5,8 +5,8 @@ import { DropLog } from '../drop-log.ts'
 import { createServer, type Server } from '../node-http.ts'
 import type { AdminDeps } from './admin-app.ts'
 import { AdminConnections } from './admin-connections.ts'
+import { tokenOf } from './bearer.ts'
 import { LateApp } from './late-app.ts'
-import { tokenOf } from './token.ts'
 
 export interface AdminFaceLimits {
   /** In all. One more takes the place of the oldest that is answering nobody with a token. */

@@ -1,6 +1,7 @@
 // Who may do what: bearer tokens (RFC 6750) with a scope, asked of every route before anything of the request is read.
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { SCOPES, type Scope, type Token } from '../state/tokens.ts'
+import { type TokenVerifier, tokenOf } from './bearer.ts'
 import { Problem } from './problem.ts'
 
 declare module 'fastify' {
@@ -8,11 +9,6 @@ declare module 'fastify' {
     /** What a token must allow for this route. */
     scope?: Scope
   }
-}
-
-/** What this needs, and no more. */
-export interface TokenVerifier {
-  verify(secret: string): Token | undefined
 }
 
 const REALM = 'Bearer realm="rootcast"'
@@ -46,12 +42,6 @@ export function guard(app: FastifyInstance, tokens: TokenVerifier): void {
       throw new Problem(403, 'SCOPE_INSUFFICIENT', `this needs a token with scope ${scope}`, { headers })
     }
   })
-}
-
-/** The token of an Authorization header, if it is one that is known here. */
-export function tokenOf(authorization: string | undefined, tokens: TokenVerifier): Token | undefined {
-  const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
-  return secret === undefined ? undefined : tokens.verify(secret)
 }
 
 function authenticate(authorization: string | undefined, tokens: TokenVerifier): Token {
