@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { LateApp } from '../../../server/http/late-app.ts'
@@ -48,4 +50,24 @@ t.test('what could not be loaded is told, answered with 503, and tried again', a
   t.equal((await post('one')).status, 503)
   t.match(errors, [{ err: { message: 'ENOMEM' } }])
   t.equal(await (await post('two')).text(), 'two')
+})
+
+t.test('the daemon itself loads no framework of the admin face', async (t) => {
+  const listPackages = `
+    import { registerHooks } from 'node:module'
+    const packages = new Set()
+    registerHooks({
+      resolve(specifier, context, next) {
+        const found = next(specifier, context)
+        packages.add(/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(found.url)?.[1])
+        return found
+      }
+    })
+    await import('./server/daemon.ts')
+    console.log([...packages].join(' '))`
+  const root = join(import.meta.dirname, '../../..')
+  const command = ['--input-type=module', '--eval', listPackages]
+  const packages = execFileSync(process.execPath, command, { cwd: root, encoding: 'utf8' }).trim().split(' ')
+  t.ok(packages.includes('kysely'), 'it has been looked')
+  t.notOk(packages.includes('fastify') || packages.includes('typebox'), packages.join(' '))
 })
