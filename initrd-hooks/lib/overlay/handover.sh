@@ -45,7 +45,7 @@ handover_hostname()
 # the MAC as its identity, not a DUID, which a DHCP server would take for another machine.
 handover_network()
 {
-	local dns methods systemd=${overlay_systemd:-/run/systemd} servers=''
+	local methods systemd=${overlay_systemd:-/run/systemd}
 
 	if [ -n "${overlay_ip6}" ]; then
 		# Its lease is asked for again under another DUID, and the server knows it by its MAC: until then the address stays.
@@ -68,11 +68,8 @@ handover_network()
 	# It would make a second, static configuration out of ip=, or fail on it.
 	ln -sf /dev/null "${systemd}/system/systemd-network-generator.service" || fail "cannot make a link in ${systemd}/system" || return
 	[ -n "${overlay_dns}" ] && [ ! -L "${rootmnt:?}/etc/resolv.conf" ] || return 0
-	for dns in ${overlay_dns}; do
-		servers="${servers:+${servers}
-}nameserver ${dns}"
-	done
-	handover_put "${rootmnt}/etc/resolv.conf" "${servers}"
+	# shellcheck disable=SC2086 # a line for each
+	handover_put "${rootmnt}/etc/resolv.conf" "$(printf 'nameserver %s\n' ${overlay_dns})"
 }
 
 # Where the running system says that it is up.
