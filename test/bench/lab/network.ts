@@ -74,17 +74,11 @@ export function losing(share: number): Disposable {
   }
 }
 
-/** What leaves the server by the cable goes at this rate, until disposed of. */
-export function throttled(megabitsPerSecond: number): Disposable {
-  run(
-    `tc qdisc add dev ${SERVER_LINK} root tbf rate ${megabitsPerSecond}mbit burst ${THROTTLE_BURST_BYTES} limit ${THROTTLE_QUEUE_BYTES}`
-  )
+/** What leaves the server by the cable goes at this rate, and what finds the queue full is lost, until disposed of. */
+export function throttled(megabitsPerSecond: number, burstBytes: number, queueBytes: number): Disposable {
+  run(`tc qdisc add dev ${SERVER_LINK} root tbf rate ${megabitsPerSecond}mbit burst ${burstBytes} limit ${queueBytes}`)
   return { [Symbol.dispose]: () => run(`tc qdisc del dev ${SERVER_LINK} root`) }
 }
-
-const THROTTLE_BURST_BYTES = 16 * 1024
-/** A switch's port: some 170 full frames. */
-const THROTTLE_QUEUE_BYTES = 256 * 1024
 
 function run(line: string): void {
   const [command = '', ...args] = line.split(' ')

@@ -7,9 +7,9 @@ import { authoritative, dnsmasqBoot, poolOf } from '../contenders/dhcp.ts'
 import { nginx } from '../contenders/nginx.ts'
 import { rootcast } from '../contenders/rootcast.ts'
 import { displayed, flags, generator } from '../lab/generators.ts'
-import { atLoad, RELAY, SERVER } from '../lab/network.ts'
+import { atLoad, RELAY, SERVER, throttled } from '../lab/network.ts'
 import { type RunningServer, runLoad, type ServerCommand } from '../lab/pinned.ts'
-import type { Material } from '../material.ts'
+import type { Material, ServedFile } from '../material.ts'
 import { keepScript, SCRIPT } from './http.ts'
 import type { Outcome, Scale, Section } from './section.ts'
 
@@ -19,6 +19,14 @@ const LOADER = 'undionly.kpxe'
 const LOADER_FILE = '/usr/lib/ipxe/undionly.kpxe'
 /** Above this many machines the load would be busier with comparing bytes than the server with sending them. */
 const COMPARED_UP_TO = 10
+/** A server's wire in a room that has been built for this. */
+const WIRE_MEGABITS = 10_000
+const WIRE_MACHINES = 50
+const WIRE_BURST_BYTES = 256 * 1024
+/** A port of a switch with memory that its ports share. */
+const WIRE_QUEUE_BYTES = 4 * 1024 * 1024
+/** Of a rehearsal: enough for a server that has been up for a while. */
+const REHEARSED_MACHINES = 200
 
 const METRICS: readonly Metric[] = [
   { key: 'seconds', label: 's until the last has everything', better: 'less', digits: 2 },
@@ -45,6 +53,7 @@ export const storm: Section = {
     for (const machines of scale.extent === 'quick' ? [1, 10] : [1, 10, 50, 200]) {
       comparisons.push(await storms(material, scale, machines))
     }
+    comparisons.push(await wired(material, scale))
     return { comparisons, aims: aimsOf(comparisons) }
   }
 }
@@ -102,8 +111,48 @@ async function storms(material: Material, scale: Scale, machines: number): Promi
     title: `${machines === 1 ? '1 machine' : `${machines} machines`}: loader, kernel, initrd and a 300 MB root each; ${bytes}`,
     metrics: METRICS,
     contenders: contendersOf(material),
-    run: (contender, server) => strike(material, contender, server, machines)
+    async run(contender, server) {
+      await rehearse(material, contender)
+      return strike(material, contender, server, machines)
+    }
   })
+}
+
+/** The same through a wire that they share. */
+async function wired(material: Material, scale: Scale): Promise<Comparison> {
+  const machines = scale.extent === 'quick' ? 2 : WIRE_MACHINES
+  return compare(scale, {
+    id: `wire-${machines}`,
+    title: `${machines} machines that share ${WIRE_MEGABITS / 1000} Gbit/s; bytes counted`,
+    metrics: METRICS,
+    contenders: contendersOf(material),
+    async run(contender, server) {
+      await rehearse(material, contender)
+      using _wire = throttled(WIRE_MEGABITS, WIRE_BURST_BYTES, WIRE_QUEUE_BYTES)
+      return await strike(material, contender, server, machines)
+    }
+  })
+}
+
+/** What is measured is a server that has been up for a while, not its first seconds. */
+async function rehearse(material: Material, contender: StormContender): Promise<void> {
+  const small = material.file('file-2m')
+  const files = { kernel: small, initrd: small, root: small }
+  await runLoad<StormResult>(commandOf(contender, files, { machines: REHEARSED_MACHINES, verify: 0 }))
+}
+
+function commandOf(
+  contender: StormContender,
+  files: Readonly<Record<'kernel' | 'initrd' | 'root', ServedFile>>,
+  options: { readonly machines: number; readonly verify: 0 | 1 }
+): readonly string[] {
+  const named = Object.entries(files).flatMap(([name, file]) => [
+    [name, `/${contender.nameOf(file)}`],
+    [`${name}-original`, file.path]
+  ])
+  const { loader, script } = contender
+  const given = { relay: RELAY, server: SERVER, loader, 'loader-original': LOADER_FILE, script, ...options }
+  return atLoad([generator('storm'), ...flags({ ...given, ...Object.fromEntries(named) })])
 }
 
 async function strike(
@@ -112,23 +161,8 @@ async function strike(
   server: RunningServer,
   machines: number
 ): Promise<Sample> {
-  const files = (['kernel', 'initrd', 'root'] as const).map((name) => [name, material.file(name)] as const)
-  const options = {
-    relay: RELAY,
-    server: SERVER,
-    machines,
-    loader: contender.loader,
-    'loader-original': LOADER_FILE,
-    script: contender.script,
-    verify: machines <= COMPARED_UP_TO ? 1 : 0,
-    ...Object.fromEntries(
-      files.flatMap(([name, file]) => [
-        [name, `/${contender.nameOf(file)}`],
-        [`${name}-original`, file.path]
-      ])
-    )
-  }
-  const command = atLoad([generator('storm'), ...flags(options)])
+  const files = { kernel: material.file('kernel'), initrd: material.file('initrd'), root: material.file('root') }
+  const command = commandOf(contender, files, { machines, verify: machines <= COMPARED_UP_TO ? 1 : 0 })
   server.mark()
   const began = performance.now()
   const result = await runLoad<StormResult>(command)

@@ -23,6 +23,9 @@ import type { Outcome, Scale, Section } from './section.ts'
 const LOOPBACK = '127.0.0.1'
 const SCRATCH = '/run/bench-fetched'
 const LINK_MEGABITS = 100
+const LINK_BURST_BYTES = 16 * 1024
+/** A switch's port: some 170 full frames. */
+const LINK_QUEUE_BYTES = 256 * 1024
 const LINK_CLIENTS = 20
 const LOSS_CLIENTS = 10
 
@@ -150,7 +153,7 @@ async function onLink(material: Material, scale: Scale): Promise<Comparison> {
     metrics: ON_LINK,
     contenders: tftpContenders(material, SERVER),
     async run(contender, server) {
-      using _link = throttled(LINK_MEGABITS)
+      using _link = throttled(LINK_MEGABITS, LINK_BURST_BYTES, LINK_QUEUE_BYTES)
       const terms = { clients: LINK_CLIENTS, blksize: 1428, windowsize: 16, 'at-most': 30 }
       return await load(contender, server, file, terms, { address: SERVER, place: atLoad })
     }
