@@ -40,7 +40,7 @@ import {
 } from './progress.ts'
 import { type Entry, entryOf, Roster } from './roster.ts'
 import { type BootScript, MESSAGE_SECONDS } from './script/script.ts'
-import { select } from './select.ts'
+import { membershipOf } from './select.ts'
 import { stepOfTransfer } from './transfer-step.ts'
 
 const SWEEP_MS = 30_000
@@ -156,7 +156,7 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
   }
 
   dhcpOptions(mac: Mac | undefined): ReadonlyMap<number, Uint8Array> {
-    return rawOptions(select({ mac }, this.#deps.inventory, this.#deps.rules))
+    return rawOptions(membershipOf({ mac }, this.#deps.inventory, this.#deps.rules))
   }
 
   answer<Server extends Address>(
@@ -164,10 +164,12 @@ export class Boots implements BootAnswers, BootAnswers<Ipv6> {
     server: Server,
     network: NetworkFacts | undefined
   ): BootAnswer<Server> {
+    const { mac } = client
+    if (client.stage === 'system' || mac === undefined) {
+      return { ...this.#lineUnderWay(mac, server), dhcpOptions: this.dhcpOptions(mac) }
+    }
     const plan = planFor(client, this.#deps)
     const dhcpOptions = rawOptions(plan)
-    const { mac } = client
-    if (client.stage === 'system' || mac === undefined) return { ...this.#lineUnderWay(mac, server), dhcpOptions }
     if (plan.kind === 'local') {
       this.#ends(mac, 'the machine was told to boot from its own disk')
       return { kind: 'none', dhcpOptions }
@@ -450,9 +452,12 @@ function outcomeOf(kind: DhcpEvent['kind']): BootEvent['outcome'] {
 }
 
 function rawOptions({ host, group }: Pick<BootPlan, 'host' | 'group'>): ReadonlyMap<number, Uint8Array> {
+  if (host?.dhcpOptions === undefined && group?.dhcpOptions === undefined) return NO_OPTIONS
   const options = { ...group?.dhcpOptions, ...host?.dhcpOptions }
   return new Map(Object.entries(options).map(([code, hex]) => [Number(code), Buffer.from(hex, 'hex')]))
 }
+
+const NO_OPTIONS: ReadonlyMap<number, Uint8Array> = new Map()
 
 function blobName(digest: string): string {
   return `blobs/${digest.replace(':', '/')}`

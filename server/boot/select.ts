@@ -11,12 +11,16 @@ export interface UnknownMachineRules {
 
 export type ImageRef = { readonly channel: string } | { readonly version: string }
 
-/** What host and group say together. */
-export interface Selection {
+/** Who a machine is, and where it belongs. */
+export interface Membership {
   readonly host: Host | undefined
   readonly group: Group | undefined
   /** A group that the host names and that does not exist. */
   readonly missingGroup: string | undefined
+}
+
+/** What host and group say together. */
+export interface Selection extends Membership {
   readonly boot: 'image' | 'local'
   readonly image: string | undefined
   readonly ref: ImageRef
@@ -29,18 +33,28 @@ export interface Selection {
   readonly arguments: readonly string[]
 }
 
-export function select(client: Pick<Client, 'mac'>, inventory: Inventory, rules: UnknownMachineRules): Selection {
-  const host = client.mac === undefined ? undefined : inventory.host(client.mac)
+/** Machines that nobody has entered may be kept out of the default group: they boot from their own disks. */
+export function membershipOf(
+  { mac }: Pick<Client, 'mac'>,
+  inventory: Inventory,
+  rules: UnknownMachineRules
+): Membership {
+  const host = mac === undefined ? undefined : inventory.host(mac)
+  if (host === undefined && rules.unknownMachines === 'local') return KEPT_OUT
   const groupName = host?.group ?? rules.defaultGroup
   const group = inventory.group(groupName)
   const missingGroup = host?.group !== undefined && group === undefined ? groupName : undefined
-  if (host === undefined && rules.unknownMachines === 'local') {
-    return { ...merge(undefined, undefined, missingGroup), boot: 'local' }
-  }
-  return merge(host, group, missingGroup)
+  return { host, group, missingGroup }
 }
 
-function merge(host: Host | undefined, group: Group | undefined, missingGroup: string | undefined): Selection {
+const KEPT_OUT: Membership = { host: undefined, group: undefined, missingGroup: undefined }
+
+export function select(client: Pick<Client, 'mac'>, inventory: Inventory, rules: UnknownMachineRules): Selection {
+  const membership = membershipOf(client, inventory, rules)
+  return membership === KEPT_OUT ? { ...merge(KEPT_OUT), boot: 'local' } : merge(membership)
+}
+
+function merge({ host, group, missingGroup }: Membership): Selection {
   return {
     host,
     group,

@@ -1,18 +1,22 @@
 // Which addresses a subnet may hand out by itself: its pools, less what can never be a client's. Knows no lease.
-import { broadcastAddress, type Ipv4, netmask } from '../net/ipv4.ts'
+import { broadcastAddress, formatIpv4, type Ipv4, netmask } from '../net/ipv4.ts'
 import type { AddressRange, DhcpSubnet } from './settings.ts'
+
+interface Pool extends AddressRange {
+  readonly name: string
+}
 
 export class AddressSpace {
   readonly size: number
   readonly #subnet: DhcpSubnet
-  readonly #pools: readonly AddressRange[]
+  readonly #pools: readonly Pool[]
   readonly #excluded: Set<Ipv4>
   #nextPool = 0
   #nextIndex = 0
 
   constructor(subnet: DhcpSubnet) {
     this.#subnet = subnet
-    this.#pools = subnet.pools
+    this.#pools = subnet.pools.map(({ from, to }) => ({ from, to, name: `${formatIpv4(from)}-${formatIpv4(to)}` }))
     this.#excluded = new Set([subnet.router, subnet.serverAddress].filter((address) => address !== undefined))
     // RFC 3021: a /31 has no network and no broadcast address.
     if (subnet.subnet.prefix < 31) {
@@ -36,11 +40,12 @@ export class AddressSpace {
   }
 
   inPool(address: Ipv4): boolean {
-    return this.usable(address) && this.poolOf(address) !== undefined
+    return this.usable(address) && this.poolName(address) !== undefined
   }
 
-  poolOf(address: Ipv4): AddressRange | undefined {
-    return this.#pools.find((pool) => pool.from <= address && address <= pool.to)
+  /** `192.168.77.100-192.168.77.200` */
+  poolName(address: Ipv4): string | undefined {
+    return this.#pools.find((pool) => pool.from <= address && address <= pool.to)?.name
   }
 
   /** The address at `index`, counted through all the pools; `index` is taken modulo their size. */

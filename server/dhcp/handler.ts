@@ -228,7 +228,7 @@ export class DhcpHandler {
       subnet,
       messageType: MESSAGE_TYPE[kind],
       yiaddr: address,
-      leaseSeconds: subnet.leaseSeconds,
+      grantsLease: true,
       hostname: this.#reservations.hostname(who.identity),
       boot: this.#bootFields(request, address)
     })
@@ -320,8 +320,8 @@ function isOurs(serverId: Ipv4, { serverId: own, arrival, subnet }: Request): bo
   return serverId === own || serverId === subnet?.serverAddress || arrival.link.addresses.includes(serverId)
 }
 
-function noLease(packet: DhcpPacket): { yiaddr: 0; leaseSeconds: undefined; request: DhcpPacket } {
-  return { yiaddr: 0, leaseSeconds: undefined, request: packet }
+function noLease(packet: DhcpPacket): { yiaddr: 0; grantsLease: false; request: DhcpPacket } {
+  return { yiaddr: 0, grantsLease: false, request: packet }
 }
 
 function decline(request: InSubnet): Outcome {

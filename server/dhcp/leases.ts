@@ -2,7 +2,7 @@
 // Every call costs O(1), averaged: no packet walks a pool, however full it is or whoever is asking.
 import type { LatestLease } from '../boot/lease-change.ts'
 import { hash } from '../net/hash.ts'
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts'
+import type { Ipv4 } from '../net/ipv4.ts'
 import type { Mac } from '../net/mac.ts'
 import { AddressSpace } from './address-space.ts'
 import { DueQueue, type Queued } from './due-queue.ts'
@@ -146,7 +146,8 @@ export class SubnetLeases {
   saved({ address, mac, state, expiresAt }: Lease): void {
     const holding = this.#holdings.get(address)
     if (!holding) return
-    holding.savedFor = mac
+    // The same text, and no second copy of it to keep.
+    holding.savedFor = mac === holding.identity ? holding.identity : mac
     holding.savedUntil = state === 'bound' ? expiresAt : 0
   }
 
@@ -384,7 +385,6 @@ export class SubnetLeases {
   }
 
   #lease(who: Claimant, address: Ipv4, state: Lease['state'], expiresAt: number, now: number): Lease {
-    const pool = this.#space.poolOf(address)
     return {
       address,
       mac: who.identity,
@@ -393,7 +393,7 @@ export class SubnetLeases {
       state,
       expiresAt,
       updatedAt: now,
-      pool: pool ? `${formatIpv4(pool.from)}-${formatIpv4(pool.to)}` : 'reservation'
+      pool: this.#space.poolName(address) ?? 'reservation'
     }
   }
 }

@@ -49,7 +49,7 @@ export class PacketTooLong extends Error {
   }
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX_DIGITS = Buffer.from('0123456789abcdef')
 
 /** Throws MalformedPacket, and nothing else, for bytes that are no DHCP message. Keeps no reference to `datagram`. */
 export function decodeDhcp(datagram: Uint8Array): DhcpPacket {
@@ -108,7 +108,7 @@ function readOptions(field: Buffer, options: Map<number, Uint8Array>): void {
     if (code === OPTION.pad) continue
     const length = field[at++]
     if (code === undefined || code === OPTION.end || length === undefined || at + length > field.length) return
-    const value = field.subarray(at, at + length)
+    const value = new Uint8Array(field.buffer, field.byteOffset + at, length)
     at += length
     const earlier = options.get(code)
     options.set(code, earlier ? Buffer.concat([earlier, value]) : value)
@@ -120,10 +120,16 @@ function text(field: Buffer): string {
   return field.toString('latin1', 0, end === -1 ? field.length : end)
 }
 
+const PAIRS = Buffer.alloc(3 * 16, ':')
+
+/** At most sixteen. In one piece: a string that is put together is looked up in tables, and kept, at a greater cost. */
 function hexPairs(bytes: Uint8Array): string {
-  let pairs = ''
-  for (const byte of bytes) pairs += pairs === '' ? HEX[byte] : `:${HEX[byte]}`
-  return pairs
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i] ?? 0
+    PAIRS[3 * i] = HEX_DIGITS[byte >>> 4] ?? 0
+    PAIRS[3 * i + 1] = HEX_DIGITS[byte & 15] ?? 0
+  }
+  return PAIRS.toString('latin1', 0, Math.max(0, 3 * bytes.length - 1))
 }
 
 export interface EncodeLimits {
@@ -206,10 +212,9 @@ function placeOption(areas: readonly Area[], code: number, value: Uint8Array = n
 function writeHeader(out: Buffer, p: DhcpPacket): void {
   if (p.file.length > FILE_LENGTH - 1) throw new RangeError(`bootfile longer than 127 bytes: ${p.file}`)
   if (p.sname.length > SNAME_LENGTH - 1) throw new RangeError(`server name longer than 63 bytes: ${p.sname}`)
-  const chaddr = p.chaddr.replaceAll(':', '')
   out[0] = p.op === 'request' ? 1 : 2
   out[1] = p.htype
-  out[2] = chaddr.length / 2
+  out[2] = Math.ceil(p.chaddr.length / 3)
   out[3] = p.hops
   out.writeUInt32BE(p.xid, 4)
   out.writeUInt16BE(p.secs, 8)
@@ -218,10 +223,16 @@ function writeHeader(out: Buffer, p: DhcpPacket): void {
   out.writeUInt32BE(p.yiaddr, 16)
   out.writeUInt32BE(p.siaddr, 20)
   out.writeUInt32BE(p.giaddr, 24)
-  out.write(chaddr, 28, 'hex')
+  for (let i = 0; i < p.chaddr.length; i += 3)
+    out[28 + i / 3] = (hexDigit(p.chaddr, i) << 4) | hexDigit(p.chaddr, i + 1)
   out.write(p.sname, 44, 'latin1')
   out.write(p.file, 108, 'latin1')
   out.writeUInt32BE(MAGIC_COOKIE, 236)
+}
+
+function hexDigit(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return (code & 15) + (code > 0x39 ? 9 : 0)
 }
 
 /** RFC 3396: a value of more than 255 bytes is split over options of the same code. */

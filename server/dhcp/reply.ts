@@ -15,8 +15,8 @@ export interface ReplyInput {
   readonly serverId: Ipv4
   /** 0 when no address is given. */
   readonly yiaddr: Ipv4
-  /** Undefined when the reply grants no lease (INFORM, ProxyDHCP). */
-  readonly leaseSeconds: number | undefined
+  /** For as long as the subnet says; INFORM and ProxyDHCP grant none. */
+  readonly grantsLease: boolean
   /** Undefined in proxy mode: the network is somebody else's to describe. */
   readonly subnet: DhcpSubnet | undefined
   readonly hostname: string | undefined
@@ -42,13 +42,17 @@ const LEASE_TIMES: ReadonlySet<number> = new Set([OPTION.renewalTime, OPTION.reb
 export function replyPacket(input: ReplyInput): DhcpPacket {
   const { request, facts, subnet, boot } = input
   const options = new Map<number, Uint8Array>()
-  const { leaseSeconds } = input
-  if (leaseSeconds !== undefined) addLease(options, leaseSeconds)
+  const { grantsLease } = input
   if (subnet) {
-    addNetwork(options, subnet, facts, input.hostname)
-    addRaw(options, subnet.options, leaseSeconds)
+    for (const { code, value, to } of networkOptions(subnet)) {
+      if (to === 'lease' ? grantsLease : to === 'all' || wants(facts, code)) options.set(code, value)
+    }
+    if (input.hostname !== undefined && wants(facts, OPTION.hostname)) {
+      options.set(OPTION.hostname, text(input.hostname))
+    }
+    addRaw(options, subnet.options, grantsLease)
   }
-  addRaw(options, boot?.options, leaseSeconds)
+  addRaw(options, boot?.options, grantsLease)
   options.set(OPTION.messageType, u8(input.messageType))
   options.set(OPTION.serverId, ipv4(input.serverId))
   if (boot && options.has(OPTION.vendorClass)) echo(options, request, OPTION.clientUuid)
@@ -91,41 +95,55 @@ function echo(options: Map<number, Uint8Array>, request: DhcpPacket, code: numbe
 function addRaw(
   options: Map<number, Uint8Array>,
   raw: ReadonlyMap<number, Uint8Array> | undefined,
-  leaseSeconds: number | undefined
+  grantsLease: boolean
 ): void {
-  for (const [code, value] of raw ?? []) {
-    if (!OURS.has(code) && (leaseSeconds !== undefined || !LEASE_TIMES.has(code))) options.set(code, value)
-  }
+  raw?.forEach((value, code) => {
+    if (!OURS.has(code) && (grantsLease || !LEASE_TIMES.has(code))) options.set(code, value)
+  })
+}
+
+/** What a subnet's replies say. */
+interface NetworkOption {
+  readonly code: number
+  readonly value: Uint8Array
+  /** With each lease, to everybody, or to whoever asks for it. */
+  readonly to: 'lease' | 'all' | 'wanting'
+}
+
+/** Laid out once for each subnet, for they are in every reply. */
+const NETWORK_OPTIONS = new WeakMap<DhcpSubnet, readonly NetworkOption[]>()
+
+function networkOptions(subnet: DhcpSubnet): readonly NetworkOption[] {
+  const known = NETWORK_OPTIONS.get(subnet)
+  if (known) return known
+  const options = [...leaseOptions(subnet), ...descriptions(subnet)]
+  NETWORK_OPTIONS.set(subnet, options)
+  return options
 }
 
 /** T1 at half and T2 at seven eighths (RFC 2131 §4.4.5). */
-function addLease(options: Map<number, Uint8Array>, seconds: number): void {
-  options.set(OPTION.leaseTime, u32(seconds))
-  options.set(OPTION.renewalTime, u32(Math.floor(seconds / 2)))
-  options.set(OPTION.rebindingTime, u32(Math.floor((seconds * 7) / 8)))
+function leaseOptions({ leaseSeconds }: DhcpSubnet): readonly NetworkOption[] {
+  const to = 'lease'
+  return [
+    { code: OPTION.leaseTime, value: u32(leaseSeconds), to },
+    { code: OPTION.renewalTime, value: u32(Math.floor(leaseSeconds / 2)), to },
+    { code: OPTION.rebindingTime, value: u32(Math.floor((leaseSeconds * 7) / 8)), to }
+  ]
 }
 
 /** Mask, router and DNS go to everybody: a Raspberry Pi needs a router that it never asks for. */
-function addNetwork(
-  options: Map<number, Uint8Array>,
-  subnet: DhcpSubnet,
-  facts: Facts,
-  hostname: string | undefined
-): void {
-  const { router, dns = [], ntp = [], domain, mtu, routes: more = [] } = subnet
-  options.set(OPTION.subnetMask, ipv4(netmask(subnet.subnet.prefix)))
-  if (router !== undefined) options.set(OPTION.router, ipv4(router))
-  if (dns.length > 0) options.set(OPTION.dns, ipv4List(dns))
-  if (hostname !== undefined && wants(facts, OPTION.hostname)) options.set(OPTION.hostname, text(hostname))
-  if (domain !== undefined && wants(facts, OPTION.domain)) options.set(OPTION.domain, text(domain))
-  if (mtu !== undefined && wants(facts, OPTION.mtu)) options.set(OPTION.mtu, u16(mtu))
-  if (wants(facts, OPTION.broadcastAddress)) {
-    options.set(OPTION.broadcastAddress, ipv4(broadcastAddress(subnet.subnet)))
-  }
-  if (ntp.length > 0 && wants(facts, OPTION.ntp)) options.set(OPTION.ntp, ipv4List(ntp))
-  if (more.length > 0 && wants(facts, OPTION.classlessRoutes)) {
-    options.set(OPTION.classlessRoutes, routes(withDefault(more, router)))
-  }
+function descriptions({ subnet, router, dns = [], ntp = [], domain, mtu, routes: more = [] }: DhcpSubnet) {
+  const options: NetworkOption[] = []
+  const add = (code: number, value: Uint8Array, to: NetworkOption['to']) => options.push({ code, value, to })
+  add(OPTION.subnetMask, ipv4(netmask(subnet.prefix)), 'all')
+  if (router !== undefined) add(OPTION.router, ipv4(router), 'all')
+  if (dns.length > 0) add(OPTION.dns, ipv4List(dns), 'all')
+  if (domain !== undefined) add(OPTION.domain, text(domain), 'wanting')
+  if (mtu !== undefined) add(OPTION.mtu, u16(mtu), 'wanting')
+  add(OPTION.broadcastAddress, ipv4(broadcastAddress(subnet)), 'wanting')
+  if (ntp.length > 0) add(OPTION.ntp, ipv4List(ntp), 'wanting')
+  if (more.length > 0) add(OPTION.classlessRoutes, routes(withDefault(more, router)), 'wanting')
+  return options
 }
 
 /** RFC 3442: a client that takes option 121 passes over option 3, so the default route must be in both. */

@@ -13,7 +13,7 @@ function replied(request: DhcpPacket, overrides: Partial<ReplyInput> = {}): Dhcp
     messageType: 2,
     serverId: addr('192.168.77.1'),
     yiaddr: addr('192.168.77.100'),
-    leaseSeconds: 3600,
+    grantsLease: true,
     subnet: roomOf(),
     hostname: undefined,
     boot: undefined,
@@ -96,7 +96,7 @@ t.test('D5: without a relay agent option 82 is not echoed', async (t) => {
 })
 
 t.test('a reply without a lease has no times', async (t) => {
-  const found = optionsOf(replied(message('inform'), { leaseSeconds: undefined, yiaddr: 0, messageType: 5 }).options)
+  const found = optionsOf(replied(message('inform'), { grantsLease: false, yiaddr: 0, messageType: 5 }).options)
   t.same(
     [51, 58, 59].filter((code) => code in found),
     []
@@ -118,7 +118,7 @@ t.test('raw lease times go to those who get a lease, and option 51 is never raw'
   const raw = new Map([51, 58, 59].map((code) => [code, latin1('raw!')]))
   const subnet = roomOf({ options: raw })
   t.match(optionsOf(replied(message('discover'), { subnet }).options), { 51: '00000e10', 58: hex('raw!') })
-  const found = optionsOf(replied(message('inform'), { subnet, leaseSeconds: undefined }).options)
+  const found = optionsOf(replied(message('inform'), { subnet, grantsLease: false }).options)
   t.same(
     [51, 58, 59].filter((code) => code in found),
     []
