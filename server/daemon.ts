@@ -9,6 +9,7 @@ import type { DhcpEvent } from './boot/journal.ts'
 import type { LoaderDefaults } from './boot/loader.ts'
 import type { Arch, TransferReport } from './boot/model.ts'
 import { createResolver } from './boot/names.ts'
+import { loadReadCached } from './cached-reads.ts'
 import { type Clock, sleep } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Lease } from './dhcp/leases.ts'
@@ -166,9 +167,11 @@ export async function startDaemon(config: Config, { clock, log }: DaemonDeps): P
   await openBootFace(bootFace, config.http.boot)
   const interfaces = await watchInterfaces({ clock, log: log.child({ part: 'interfaces' }) })
   ending('watch of the interfaces', () => interfaces.close())
+  const udp = await udpEngine(config.tftp, clock, log)
   const tftp = await startTftp(config, {
     interfaces,
-    udp: await udpEngine(config.tftp, clock, log),
+    udp,
+    readCached: udp.kind === 'native' ? await loadReadCached() : undefined,
     resolve,
     report,
     // A Raspberry Pi's loader breaks on a doubled DATA block (raspberrypi/firmware#1631).

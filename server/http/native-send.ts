@@ -1,4 +1,5 @@
 // Sending straight from the page cache (sendfile), which Node cannot do by itself.
+import { loadReadCached } from '../cached-reads.ts'
 
 export interface NativeSend {
   /**
@@ -16,24 +17,22 @@ export interface NativeSend {
   isCached(file: number, at: number): boolean
 }
 
-const RWF_NOWAIT = 8
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_MORE = 0x8000
 
 /** Undefined where native code cannot be loaded, or on another system than 64-bit Linux. */
 export async function loadNativeSend(): Promise<NativeSend | undefined> {
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined
+  const readCached = await loadReadCached()
+  if (!readCached) return undefined
   try {
     const { default: koffi } = await import('koffi')
     const libc = koffi.load(null)
     const sendfile = libc.func('int64 sendfile(int, int, void *, size_t)')
     const send = libc.func('int64 send(int, const uint8_t *, size_t, int)')
-    const preadv2 = libc.func('int64 preadv2(int, const void *, int, int64, int)')
     const { EAGAIN } = koffi.os.errno
     const offset = new BigInt64Array(1)
-    // Not a Buffer: V8 may move a small one.
-    const vector = new BigUint64Array([koffi.address(koffi.alloc('uint8_t', 1)), 1n])
+    const byte = Buffer.from(new ArrayBuffer(1))
     const failure = (): Error => {
       const errno = koffi.errno()
       const code = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
@@ -51,7 +50,7 @@ export async function loadNativeSend(): Promise<NativeSend | undefined> {
         const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)
         return Math.max(0, Number(send(socket, bytes, bytes.length, flags)))
       },
-      isCached: (file, at) => Number(preadv2(file, vector, 1, at, RWF_NOWAIT)) === 1
+      isCached: (file, at) => readCached(file, byte, at) === 1
     }
   } catch {
     return undefined // koffi has no binary for this machine: bytes go the ordinary way

@@ -1,5 +1,6 @@
 // The bytes of transfers in flight, ready for the wire and shared: every client that asks for the same file with the same
 // block size gets the very same datagrams, so a slab of them is read and laid out once for all.
+import { afterOthers } from '../clock.ts'
 import { DATA_HEADER_BYTES, writeDataHeader } from './packet.ts'
 
 /** Bytes that can be read at any position; files, text bodies and their netascii views. */
@@ -7,6 +8,8 @@ export interface ByteSource {
   readonly sizeBytes: number
   /** Fills `into` from `position`; rejects when the source has become shorter. */
   read(into: Buffer, position: number): Promise<void>
+  /** The same at once, where it need not wait for a disk; false when it must, and `into` may have been written to. */
+  readonly readNow?: ((into: Buffer<ArrayBuffer>, position: number) => boolean) | undefined
 }
 
 /** A run of consecutive blocks as datagrams, end to end: header, data, header, data … */
@@ -55,13 +58,17 @@ export class SlabCache {
   drop(slab: Slab): void {
     if (!this.#slabs.delete(slab)) return
     this.#usedBytes -= slab.bytes.length
-    const { buffer } = slab.bytes
+    if (slab.queued === 0) this.giveBack(slab.bytes)
+  }
+
+  /** Memory that nobody uses any more. */
+  giveBack({ buffer }: Buffer): void {
     const isOurs = buffer instanceof ArrayBuffer && buffer.byteLength === this.#spareBytes
-    if (isOurs && slab.queued === 0 && this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
+    if (isOurs && this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
   }
 
   /** Not zeroed. */
-  memory(bytes: number): Buffer {
+  memory(bytes: number): Buffer<ArrayBuffer> {
     if (bytes > this.#spareBytes || bytes < this.slabBytes / 2) return Buffer.allocUnsafeSlow(bytes)
     return Buffer.from(this.#spare.pop() ?? new ArrayBuffer(this.#spareBytes), 0, bytes)
   }
@@ -82,6 +89,7 @@ export class BlockReader {
   readonly #slabs = new Map<number, Slab>()
   readonly #loading = new Map<number, Promise<Slab>>()
   #newest: Slab | undefined
+  #isCleared = false
 
   constructor(source: ByteSource, blksize: number, cache: SlabCache) {
     this.#source = source
@@ -121,10 +129,12 @@ export class BlockReader {
     return loading
   }
 
-  /** Whether none of these blocks must be loaded first. */
+  /** Whether none of these blocks must be loaded first. What needs no disk is read now. */
   isReady(from: number, to: number): boolean {
     const last = this.#slabIndex(to)
-    for (let index = this.#slabIndex(from); index <= last; index++) if (!this.#slabs.has(index)) return false
+    for (let index = this.#slabIndex(from); index <= last; index++) {
+      if (!this.#slabs.has(index) && (this.#loading.has(index) || !this.#readNow(index))) return false
+    }
     return true
   }
 
@@ -134,10 +144,13 @@ export class BlockReader {
     await Promise.all(loading)
   }
 
-  /** Reads on behind the caller's back; a failure shows when the blocks are really wanted. */
+  /** Reads on behind the caller's back, when what is to be sent now has left; a failure shows when the blocks are really wanted. */
   prefetch(from: number, to: number): void {
     const end = Math.min(to, this.blocks)
-    if (!this.isReady(from, end)) this.loadAll(from, end).catch(() => undefined)
+    if (this.#slabs.has(this.#slabIndex(from)) && this.#slabs.has(this.#slabIndex(end))) return
+    afterOthers(() => {
+      if (!this.isReady(from, end)) this.loadAll(from, end).catch(() => undefined)
+    })
   }
 
   /** The cache has let this one go. */
@@ -146,8 +159,9 @@ export class BlockReader {
     if (this.#newest === slab) this.#newest = undefined
   }
 
-  /** Nobody reads here any more. */
+  /** Nobody reads here any more, and nothing is kept of what is being read. */
   clear(): void {
+    this.#isCleared = true
     for (const slab of this.#slabs.values()) this.#cache.drop(slab)
     this.#slabs.clear()
     this.#newest = undefined
@@ -163,19 +177,49 @@ export class BlockReader {
   }
 
   async #read(index: number): Promise<Slab> {
+    const room = this.#room(index)
+    await this.#source.read(room.data, room.position)
+    return this.#keep(index, room)
+  }
+
+  #readNow(index: number): boolean {
+    if (!this.#source.readNow) return false
+    const room = this.#room(index)
+    const isRead = this.#source.readNow(room.data, room.position)
+    if (isRead) this.#keep(index, room)
+    else this.#cache.giveBack(room.bytes)
+    return isRead
+  }
+
+  #room(index: number): Room {
     const firstBlock = index * this.#blocksPerSlab + 1
     const lastBlock = Math.min(this.blocks, firstBlock + this.#blocksPerSlab - 1)
     const position = (firstBlock - 1) * this.blksize
     const dataBytes = Math.min(this.sizeBytes, lastBlock * this.blksize) - position
-    const count = lastBlock - firstBlock + 1
-    const bytes = this.#cache.memory(dataBytes + count * DATA_HEADER_BYTES)
-    await this.#source.read(bytes.subarray(count * DATA_HEADER_BYTES), position)
-    layOut(bytes, firstBlock, count, this.blksize)
+    const headerBytes = (lastBlock - firstBlock + 1) * DATA_HEADER_BYTES
+    const bytes = this.#cache.memory(headerBytes + dataBytes)
+    return { firstBlock, lastBlock, position, bytes, data: bytes.subarray(headerBytes) }
+  }
+
+  #keep(index: number, { firstBlock, lastBlock, bytes }: Room): Slab {
+    layOut(bytes, firstBlock, lastBlock - firstBlock + 1, this.blksize)
     const slab = { firstBlock, lastBlock, bytes, queued: 0 }
+    if (this.#isCleared) return slab
     this.#slabs.set(index, slab)
     this.#cache.touch(slab, this)
     return slab
   }
+}
+
+/** Where the blocks of a slab are read to. */
+interface Room {
+  readonly firstBlock: number
+  readonly lastBlock: number
+  /** Of the first one's data in the source. */
+  readonly position: number
+  readonly bytes: Buffer<ArrayBuffer>
+  /** The end of `bytes`. */
+  readonly data: Buffer<ArrayBuffer>
 }
 
 /** Spreads the data, which lies at the end of `bytes`, into datagrams. Each block moves towards the front, so none is overrun. */

@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Resolve, Resource, TransferReport } from '../boot/model.ts'
+import type { ReadCached } from '../cached-reads.ts'
 import type { Clock } from '../clock.ts'
 import { DropLog } from '../drop-log.ts'
 import type { Log } from '../log.ts'
@@ -76,6 +77,8 @@ export interface TftpOptions {
   /** 0: the kernel picks one for the first address, and the others use the same. */
   readonly port: number
   readonly udp: UdpEngine
+  /** Undefined: a thread reads. */
+  readonly readCached?: ReadCached | undefined
   /** Which ports transfers go by: `same` is the one that is listened on. Default: whichever the kernel picks. */
   readonly transferPorts?: ChannelPorts | undefined
   readonly interfaces: Pick<InterfaceWatch, 'current' | 'onChange'>
@@ -199,7 +202,7 @@ class Server implements TftpServer {
     this.#options = options
     this.#limits = withinPorts({ ...DEFAULT_TFTP_LIMITS, ...options.limits }, options)
     this.#admission = new Admission(this.#limits)
-    this.#sources = new Sources(new SlabCache({ budgetBytes: this.#limits.cacheBytes }))
+    this.#sources = new Sources(new SlabCache({ budgetBytes: this.#limits.cacheBytes }), options.readCached)
     this.#alarms = new Alarms(options.clock)
     this.#dropLog = new DropLog({ ...options, protocol: 'TFTP' })
   }

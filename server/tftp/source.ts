@@ -2,6 +2,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Resource } from '../boot/model.ts'
+import type { ReadCached } from '../cached-reads.ts'
 import { BlockReader, type ByteSource, type SlabCache } from './blocks.ts'
 import { NetasciiSource } from './netascii.ts'
 
@@ -20,25 +21,27 @@ class FileSource implements ByteSource {
   readonly sizeBytes: number
   readonly #path: string
   readonly #handle: FileHandle
+  readonly readNow: ByteSource['readNow']
   #reads = 0
   #idle: (() => void) | undefined
 
-  static async open(path: string): Promise<FileSource> {
+  static async open(path: string, readCached: ReadCached | undefined): Promise<FileSource> {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK) // a FIFO must not hold us up
     try {
       const stats = await handle.stat()
       if (!stats.isFile()) throw new SourceError('SOURCE_NOT_A_FILE', path)
-      return new FileSource(path, handle, stats.size)
+      return new FileSource(path, handle, stats.size, readCached)
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
-  private constructor(path: string, handle: FileHandle, sizeBytes: number) {
+  private constructor(path: string, handle: FileHandle, sizeBytes: number, readCached: ReadCached | undefined) {
     this.#path = path
     this.#handle = handle
     this.sizeBytes = sizeBytes
+    this.readNow = readCached && ((into, position) => readCached(handle.fd, into, position) === into.length)
   }
 
   async read(into: Buffer, position: number): Promise<void> {
@@ -71,7 +74,12 @@ class TextSource implements ByteSource {
   }
 
   async read(into: Buffer, position: number): Promise<void> {
+    this.readNow(into, position)
+  }
+
+  readNow(into: Buffer, position: number): boolean {
     this.#body.copy(into, 0, position)
+    return true
   }
 
   async close(): Promise<void> {}
@@ -132,10 +140,12 @@ export class Lease {
 
 export class Sources {
   readonly #cache: SlabCache
+  readonly #readCached: ReadCached | undefined
   readonly #open = new Map<string, Shared>()
 
-  constructor(cache: SlabCache) {
+  constructor(cache: SlabCache, readCached?: ReadCached) {
     this.#cache = cache
+    this.#readCached = readCached
   }
 
   /** Descriptors open now. */
@@ -165,7 +175,7 @@ export class Sources {
     const key = `${resource.modifiedAt} ${resource.sizeBytes} ${resource.path}`
     const present = this.#open.get(key)
     if (present) return present
-    const opened = shared(key, FileSource.open(resource.path))
+    const opened = shared(key, FileSource.open(resource.path, this.#readCached))
     this.#open.set(key, opened)
     return opened
   }

@@ -36,6 +36,8 @@ export function flags(options: Readonly<Record<string, string | number | undefin
 /** Without the paths of this machine. */
 export function displayed(command: readonly string[]): string {
   return command
-    .map((word) => word.replace(/^\/.*\/rootcast-bench\//, '').replace(/(^|\/)blobs\/sha256\/(.{8})[0-9a-f]*/, "$1blobs/sha256/$2…"))
+    .map((word) =>
+      word.replace(/^\/.*\/rootcast-bench\//, '').replace(/(^|\/)blobs\/sha256\/(.{8})[0-9a-f]*/, '$1blobs/sha256/$2…')
+    )
     .join(' ')
 }

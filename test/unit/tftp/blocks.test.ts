@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import t from 'tap'
 import { BlockReader, type ByteSource, type Slab, SlabCache } from '../../../server/tftp/blocks.ts'
 import { decodeTftp } from '../../../server/tftp/packet.ts'
@@ -76,6 +77,62 @@ t.test('a run of blocks is ready when all its slabs are, those in the middle too
   t.equal(source.reads, 3)
 })
 
+/** As a file is that lies in memory up to `inMemory`. */
+class PartlyCached extends CountingSource {
+  inMemory = 0
+
+  readonly readNow = (into: Buffer, position: number): boolean => {
+    this.body.copy(into, 0, position, this.inMemory)
+    return position + into.length <= this.inMemory
+  }
+}
+
+t.test('what lies in memory is there at once, and the rest is waited for', async (t) => {
+  const source = new PartlyCached(5000)
+  const reader = new BlockReader(source, 100, new SlabCache({ slabBytes: 1000 }))
+  source.inMemory = 2500
+  t.equal(reader.isReady(1, 20), true)
+  t.equal(source.reads, 0)
+  t.equal(reader.isReady(11, 21), false)
+  const slab = await reader.load(21)
+  t.equal(source.reads, 1)
+  const data = datagrams(slab, 100).flatMap((packet) => (packet.kind === 'data' ? packet.bytes : []))
+  t.same(Buffer.concat(data), source.body.subarray(2000, 3000))
+  t.equal(reader.isReady(1, 30), true)
+  t.equal(source.reads, 1)
+})
+
+t.test('what is being read from a disk is not read a second time, though it is in memory by now', async (t) => {
+  const source = new PartlyCached(5000)
+  const reader = new BlockReader(source, 100, new SlabCache({ slabBytes: 1000 }))
+  const loading = reader.load(1)
+  source.inMemory = 5000
+  t.equal(reader.isReady(1, 1), false)
+  t.equal(await loading, reader.peek(1))
+  t.equal(reader.isReady(1, 50), true)
+  t.equal(source.reads, 1)
+})
+
+t.test('reading ahead is for later, and nothing of it is kept when nobody reads any more', async (t) => {
+  const source = new PartlyCached(5000)
+  source.inMemory = 5000
+  const cache = new SlabCache({ slabBytes: 1000 })
+  const reader = new BlockReader(source, 100, cache)
+  reader.prefetch(1, 16)
+  t.equal(reader.peek(1), undefined)
+  await turnOfTheLoop()
+  t.ok(reader.peek(1))
+  t.ok(reader.peek(16))
+  t.equal(source.reads, 0)
+  reader.prefetch(21, 32)
+  source.inMemory = 0
+  reader.clear()
+  await turnOfTheLoop()
+  await turnOfTheLoop()
+  t.equal(source.reads, 2)
+  t.equal(cache.usedBytes, 0)
+})
+
 t.test('the cache stays within its budget and lets the oldest go', async (t) => {
   const source = new CountingSource(100_000)
   const cache = new SlabCache({ slabBytes: 1000, budgetBytes: 3500 })
@@ -117,5 +174,6 @@ t.test('reading ahead fails in silence; the wanted read says why', async (t) => 
   const reader = new BlockReader(broken, 100, new SlabCache())
   reader.prefetch(1, 5)
   reader.prefetch(999, 1000)
+  await turnOfTheLoop()
   await t.rejects(reader.load(1), { message: 'EIO' })
 })
