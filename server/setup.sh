@@ -39,10 +39,14 @@ ready_npm_packages()
 	npm ci --no-progress --loglevel=error >&2
 }
 
-# Until it is built for the plugins that package.json names, tap runs with others, and no test starts.
+# Until it is built for the plugins that package.json names, tap runs with others, and no test starts. What was built lies
+# in node_modules, which npm may have made anew since.
 ready_tap()
 {
-	[ -d .tap/plugins ] || node_modules/.bin/tap build >/dev/null
+	built=.tap/plugins
+	[ -d $built ] && [ -n "$(find $built -prune -newer node_modules/.package-lock.json)" ] && return
+	node_modules/.bin/tap build >/dev/null
+	touch $built
 }
 
 ready_debian_packages()
