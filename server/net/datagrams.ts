@@ -3,6 +3,7 @@
 import type { CardEndpoint } from './card-sockets.ts'
 import { IncomingMessages, OutgoingMessages, SOCKADDR_BYTES } from './message-array.ts'
 import { AF_INET, type SocketCalls } from './socket-calls.ts'
+import { TurnBudget } from './turn-budget.ts'
 
 const BATCH = 64
 /** Other work of the process gets its turn after so many batches. */
@@ -25,6 +26,7 @@ export class Datagrams {
   readonly #names = Buffer.alloc(BATCH * NAME_BYTES)
   readonly #slots = Buffer.alloc(BATCH * SLOT_BYTES)
   readonly #lengths = new Uint32Array(BATCH)
+  readonly #budget = new TurnBudget(MAX_BATCHES)
   readonly #namesAt: number
   readonly #slotsAt: number
   #leaving: Leaving[] = []
@@ -44,7 +46,7 @@ export class Datagrams {
    */
   receive(fd: number, onDatagram: (datagram: Buffer, source: CardEndpoint) => boolean): void {
     const incoming = this.#incoming
-    for (let batches = 0; batches < MAX_BATCHES; batches += 1) {
+    while (this.#budget.take()) {
       const count = this.#calls.receiveMessages(fd, incoming.address, BATCH)
       for (let i = 0; i < count; i += 1) {
         const at = i * SOCKADDR_BYTES

@@ -6,9 +6,10 @@
 // call. The timers of a transfer find out soon enough.
 import dgram from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import type { Clock, Timer } from '../clock.ts'
+import { afterOthers, type Clock, type Timer } from '../clock.ts'
 import { IncomingMessages, OutgoingMessages, SOCKADDR_BYTES } from './message-array.ts'
 import { AF_INET, loadSocketCalls, type SocketCalls } from './socket-calls.ts'
+import { TurnBudget } from './turn-budget.ts'
 import {
   type ChannelHandlers,
   closed,
@@ -139,6 +140,7 @@ class NativeSocket implements UdpPort {
   readonly #incoming: IncomingMessages
   readonly #outgoing: OutgoingMessages
   readonly #messageBytes = new Uint32Array(BATCH)
+  readonly #budget = new TurnBudget(MAX_BATCHES)
   /** A ring: what has not left yet, the oldest first. */
   readonly #runs: Run[] = []
   #head = 0
@@ -209,9 +211,13 @@ class NativeSocket implements UdpPort {
     run.at = start
     run.end = end
     run.segmentBytes = segmentBytes
-    if (this.#receiving || this.#flushing || this.#retry) return
+    if (!this.#receiving && !this.#retry) this.#flushBy(queueMicrotask)
+  }
+
+  #flushBy(schedule: (run: () => void) => void): void {
+    if (this.#flushing) return
     this.#flushing = true
-    queueMicrotask(() => {
+    schedule(() => {
       this.#flushing = false
       this.#flush()
     })
@@ -247,13 +253,15 @@ class NativeSocket implements UdpPort {
       const channel = this.#byName.get(peerName(from))
       if (channel && !this.#options.startsAnew(first)) channel.handlers.onDatagram(first)
       else this.#onOther(first, from)
-      for (let i = 0; i < MAX_BATCHES && this.#open; i++) {
+      while (this.#open) {
         this.#flush() // whoever is answered at once may ask on while we look
-        if (!this.#receive()) break
+        if (!this.#budget.take() || !this.#receive()) break
       }
     } finally {
       this.#receiving = false
-      this.#flush()
+      // Node hands over what is left of this turn one by one: all answers to that leave together.
+      if (this.#budget.isSpent) this.#flushBy(afterOthers)
+      else this.#flush()
     }
   }
 

@@ -131,11 +131,18 @@ export class BlockReader {
 
   /** Whether none of these blocks must be loaded first. What needs no disk is read now. */
   isReady(from: number, to: number): boolean {
-    const last = this.#slabIndex(to)
-    for (let index = this.#slabIndex(from); index <= last; index++) {
-      if (!this.#slabs.has(index) && (this.#loading.has(index) || !this.#readNow(index))) return false
-    }
-    return true
+    const [first, last] = [this.#slabIndex(from), this.#slabIndex(to)]
+    const missing: number[] = []
+    for (let index = first; index <= last; index++) if (!this.#slabs.has(index)) missing.push(index)
+    if (missing.length === 0) return true
+    // The last that should be let go for those that are read: who lags behind would else never be sent both.
+    for (let index = first; index <= last; index++) this.#touch(index)
+    return missing.every((index) => !this.#loading.has(index) && this.#readNow(index))
+  }
+
+  #touch(index: number): void {
+    const slab = this.#slabs.get(index)
+    if (slab) this.#cache.touch(slab, this)
   }
 
   async loadAll(from: number, to: number): Promise<void> {

@@ -61,6 +61,32 @@ async function openPort(engine: UdpEngine, own: Partial<PortOptions> = {}) {
   return { port, heard, channelTo }
 }
 
+t.test('a socket that never runs dry leaves others their turn', async (t) => {
+  const { port } = await openPort(native, { channelPorts: 'same' })
+  let heard = 0
+  let isGoingOn = true
+  const inOneTurn = Promise.withResolvers<number>()
+  const channel = await port.openChannel(
+    { address: '127.0.0.1', port: port.port },
+    {
+      onDatagram() {
+        heard += 1
+        if (heard === 1) setImmediate(() => inOneTurn.resolve(heard))
+        if (isGoingOn) channel.send(sendable('again'), 0, 5, 5)
+      },
+      onError: (error) => t.fail(error.message)
+    }
+  )
+  for (let i = 0; i < 64; i += 1) channel.send(sendable('begin'), 0, 5, 5)
+  const count = await inOneTurn.promise
+  isGoingOn = false
+  t.ok(count > 64, `${count} in one turn`)
+  t.ok(count <= 16 * 64 + 32, `${count} in one turn`)
+  const before = heard
+  await until(() => heard >= before + 64) // nothing of it is lost
+  await port.close()
+})
+
 for (const address of ['127.0.0.1', '::1']) {
   t.test(`${address}: runs leave in order, cut as told; each channel hears its own peer`, async (t) => {
     const { port, heard, channelTo } = await openPort(native, { address })
