@@ -6,8 +6,8 @@ import { AF_INET, type SocketCalls } from './socket-calls.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 const BATCH = 64
-/** Other work of the process gets its turn after so many batches. */
-const MAX_BATCHES = 4
+/** Other work of the process gets its turn after so many: some 10 ms of DHCP. */
+const DATAGRAMS_PER_TURN = 256
 /** More than a frame of Ethernet carries. */
 const SLOT_BYTES = 2048
 /** struct sockaddr_in */
@@ -26,7 +26,7 @@ export class Datagrams {
   readonly #names = Buffer.alloc(BATCH * NAME_BYTES)
   readonly #slots = Buffer.alloc(BATCH * SLOT_BYTES)
   readonly #lengths = new Uint32Array(BATCH)
-  readonly #budget = new TurnBudget(MAX_BATCHES)
+  readonly #budget = new TurnBudget(DATAGRAMS_PER_TURN)
   readonly #namesAt: number
   readonly #slotsAt: number
   #leaving: Leaving[] = []
@@ -46,14 +46,17 @@ export class Datagrams {
    */
   receive(fd: number, onDatagram: (datagram: Buffer, source: CardEndpoint) => boolean): void {
     const incoming = this.#incoming
-    while (this.#budget.take()) {
+    while (!this.#budget.isSpent) {
       const count = this.#calls.receiveMessages(fd, incoming.address, BATCH)
       for (let i = 0; i < count; i += 1) {
         const at = i * SOCKADDR_BYTES
         const source = { address: incoming.names.readUInt32BE(at + 4), port: incoming.names.readUInt16BE(at + 2) }
         if (!onDatagram(incoming.datagram(i), source)) return
       }
-      if (count > 0) incoming.reset(count)
+      if (count > 0) {
+        incoming.reset(count)
+        this.#budget.spend(count)
+      }
       if (count < BATCH) return
     }
   }

@@ -6,24 +6,22 @@ export class TurnBudget {
   readonly #most: number
   #left: number
 
-  /** @param most how often `take` succeeds in one turn of the event loop */
+  /** @param most datagrams in one turn of the event loop; a batch that has been begun goes over it */
   constructor(most: number) {
     this.#most = most
     this.#left = most
   }
 
   get isSpent(): boolean {
-    return this.#left === 0
+    return this.#left <= 0
   }
 
-  take(): boolean {
-    if (this.#left === 0) return false
-    if (this.#left === this.#most) {
+  spend(datagrams: number): void {
+    if (this.#left === this.#most && datagrams > 0) {
       afterOthers(() => {
         this.#left = this.#most
       })
     }
-    this.#left -= 1
-    return true
+    this.#left -= datagrams
   }
 }

@@ -29,8 +29,8 @@ import {
 const BATCH = 64
 /** What a client sends is small: acknowledgements, requests, a word of error. */
 const SLOT_BYTES = 2048
-/** Other work of the process gets its turn after so many batches. */
-const MAX_BATCHES = 16
+/** Other work of the process gets its turn after so many datagrams: some 15 ms of windows of 16 blocks. */
+const DATAGRAMS_PER_TURN = 1024
 /** UDP_MAX_SEGMENTS of older kernels. */
 const MAX_SEGMENTS = 64
 /** 65,535 less the headers of IP and UDP. */
@@ -140,7 +140,7 @@ class NativeSocket implements UdpPort {
   readonly #incoming: IncomingMessages
   readonly #outgoing: OutgoingMessages
   readonly #messageBytes = new Uint32Array(BATCH)
-  readonly #budget = new TurnBudget(MAX_BATCHES)
+  readonly #budget = new TurnBudget(DATAGRAMS_PER_TURN)
   /** A ring: what has not left yet, the oldest first. */
   readonly #runs: Run[] = []
   #head = 0
@@ -255,7 +255,7 @@ class NativeSocket implements UdpPort {
       else this.#onOther(first, from)
       while (this.#open) {
         this.#flush() // whoever is answered at once may ask on while we look
-        if (!this.#budget.take() || !this.#receive()) break
+        if (this.#budget.isSpent || !this.#receive()) break
       }
     } finally {
       this.#receiving = false
@@ -274,8 +274,10 @@ class NativeSocket implements UdpPort {
       if (channel && !this.#options.startsAnew(datagram)) channel.handlers.onDatagram(datagram)
       else this.#onOther(datagram, this.#calls.fromSockaddr(incoming.names, i * SOCKADDR_BYTES))
     }
-    if (count > 0) incoming.reset(count)
-    return count > 0
+    if (count <= 0) return false
+    incoming.reset(count)
+    this.#budget.spend(count)
+    return true
   }
 
   #onOther(datagram: Buffer, peer: Peer): void {
