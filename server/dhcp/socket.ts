@@ -175,7 +175,8 @@ class Server implements DhcpServer {
     if (config.mode === 'authoritative' && routerAdvertiser !== 'none') {
       this.#advertiser = routerAdvertiser ?? (await loadRouterAdvertiser())
     }
-    this.#native = deviceSockets === 'none' ? undefined : (deviceSockets ?? (await loadDeviceSockets()))
+    this.#native =
+      deviceSockets === 'none' ? undefined : (deviceSockets ?? (await loadDeviceSockets(this.#options.clock)))
     if (config.mode === 'off') return
     const { interfaces } = this.#options
     await this.#followed.start(interfaces.current)

@@ -1,13 +1,12 @@
 // Many small IPv4 datagrams by one system call each way, on descriptors that sockets of Node's own: what more has come than the
 // one that Node handed over, and all that is sent within a turn.
+import type { Clock } from '../clock.ts'
 import type { CardEndpoint } from './card-sockets.ts'
 import { IncomingMessages, OutgoingMessages, SOCKADDR_BYTES } from './message-array.ts'
 import { AF_INET, type SocketCalls } from './socket-calls.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 const BATCH = 64
-/** Other work of the process gets its turn after so many: some 10 ms of DHCP. */
-const DATAGRAMS_PER_TURN = 256
 /** More than a frame of Ethernet carries. */
 const SLOT_BYTES = 2048
 /** struct sockaddr_in */
@@ -26,13 +25,14 @@ export class Datagrams {
   readonly #names = Buffer.alloc(BATCH * NAME_BYTES)
   readonly #slots = Buffer.alloc(BATCH * SLOT_BYTES)
   readonly #lengths = new Uint32Array(BATCH)
-  readonly #budget = new TurnBudget(DATAGRAMS_PER_TURN)
+  readonly #budget: TurnBudget
   readonly #namesAt: number
   readonly #slotsAt: number
   #leaving: Leaving[] = []
 
-  constructor(calls: SocketCalls) {
+  constructor(calls: SocketCalls, clock: Clock) {
     this.#calls = calls
+    this.#budget = new TurnBudget(clock)
     this.#incoming = new IncomingMessages(BATCH, SLOT_BYTES, calls.addressOf)
     this.#outgoing = new OutgoingMessages(BATCH, calls.addressOf)
     this.#namesAt = calls.addressOf(this.#names.buffer)
@@ -53,10 +53,7 @@ export class Datagrams {
         const source = { address: incoming.names.readUInt32BE(at + 4), port: incoming.names.readUInt16BE(at + 2) }
         if (!onDatagram(incoming.datagram(i), source)) return
       }
-      if (count > 0) {
-        incoming.reset(count)
-        this.#budget.spend(count)
-      }
+      if (count > 0) incoming.reset(count)
       if (count < BATCH) return
     }
   }

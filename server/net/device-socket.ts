@@ -1,4 +1,5 @@
 // UDP sockets that belong to one network card (SO_BINDTODEVICE), which Node cannot make by itself.
+import type { Clock } from '../clock.ts'
 import { Datagrams } from './datagrams.ts'
 import type { Ipv4 } from './ipv4.ts'
 import { loadSocketCalls } from './socket-calls.ts'
@@ -30,7 +31,7 @@ const SO_BINDTODEVICE = 25
 const SO_RCVBUFFORCE = 33
 
 /** Undefined where native code cannot be loaded, or on another system than Linux. */
-export async function loadDeviceSockets(): Promise<DeviceSockets | undefined> {
+export async function loadDeviceSockets(clock: Clock): Promise<DeviceSockets | undefined> {
   if (process.platform !== 'linux') return undefined
   try {
     const { default: koffi } = await import('koffi')
@@ -49,7 +50,7 @@ export async function loadDeviceSockets(): Promise<DeviceSockets | undefined> {
 
     const calls = await loadSocketCalls()
     return {
-      datagrams: calls && new Datagrams(calls),
+      datagrams: calls && new Datagrams(calls, clock),
       open({ device, address, port, receiveBufferBytes }) {
         const fd: number = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
         if (fd < 0) throw failure('socket')

@@ -1,27 +1,25 @@
-// How much a socket that never runs dry may have done before others have their turn: libuv hands over up to 32 datagrams of it
-// first, and with each of them more may be read.
-import { afterOthers } from '../clock.ts'
+// How long a socket that never runs dry may be read before others have their turn: libuv hands over up to 32 datagrams of it first,
+// and with each of them more may be read.
+import { afterOthers, type Clock } from '../clock.ts'
+
+const TURN_MS = 10
 
 export class TurnBudget {
-  readonly #most: number
-  #left: number
+  readonly #clock: Clock
+  #endsAt: number | undefined
 
-  /** @param most datagrams in one turn of the event loop; a batch that has been begun goes over it */
-  constructor(most: number) {
-    this.#most = most
-    this.#left = most
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
+  /** Until the next turn of the event loop. The first time that it is asked in a turn, it is not. */
   get isSpent(): boolean {
-    return this.#left <= 0
-  }
-
-  spend(datagrams: number): void {
-    if (this.#left === this.#most && datagrams > 0) {
-      afterOthers(() => {
-        this.#left = this.#most
-      })
-    }
-    this.#left -= datagrams
+    const now = this.#clock.monotonic()
+    if (this.#endsAt !== undefined) return now >= this.#endsAt
+    this.#endsAt = now + TURN_MS
+    afterOthers(() => {
+      this.#endsAt = undefined
+    })
+    return false
   }
 }

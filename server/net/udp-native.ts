@@ -29,8 +29,6 @@ import {
 const BATCH = 64
 /** What a client sends is small: acknowledgements, requests, a word of error. */
 const SLOT_BYTES = 2048
-/** Other work of the process gets its turn after so many datagrams: some 15 ms of windows of 16 blocks. */
-const DATAGRAMS_PER_TURN = 1024
 /** UDP_MAX_SEGMENTS of older kernels. */
 const MAX_SEGMENTS = 64
 /** 65,535 less the headers of IP and UDP. */
@@ -140,7 +138,7 @@ class NativeSocket implements UdpPort {
   readonly #incoming: IncomingMessages
   readonly #outgoing: OutgoingMessages
   readonly #messageBytes = new Uint32Array(BATCH)
-  readonly #budget = new TurnBudget(DATAGRAMS_PER_TURN)
+  readonly #budget: TurnBudget
   /** A ring: what has not left yet, the oldest first. */
   readonly #runs: Run[] = []
   #head = 0
@@ -169,6 +167,7 @@ class NativeSocket implements UdpPort {
     this.#options = options
     this.#calls = calls
     this.#clock = clock
+    this.#budget = new TurnBudget(clock)
     this.#fd = fd
     this.#socket = socket
     this.#incoming = new IncomingMessages(BATCH, SLOT_BYTES, calls.addressOf)
@@ -274,10 +273,8 @@ class NativeSocket implements UdpPort {
       if (channel && !this.#options.startsAnew(datagram)) channel.handlers.onDatagram(datagram)
       else this.#onOther(datagram, this.#calls.fromSockaddr(incoming.names, i * SOCKADDR_BYTES))
     }
-    if (count <= 0) return false
-    incoming.reset(count)
-    this.#budget.spend(count)
-    return true
+    if (count > 0) incoming.reset(count)
+    return count > 0
   }
 
   #onOther(datagram: Buffer, peer: Peer): void {

@@ -1,10 +1,12 @@
 // Several network cards in one daemon, each with its own subnet; cards that go away and come back; sockets from systemd.
+
 import { spawn } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
+import { systemClock } from '../../server/clock.ts'
 import { encodeDhcp } from '../../server/dhcp/packet.ts'
 import { loadDeviceSockets } from '../../server/net/device-socket.ts'
 import { formatIpv4 } from '../../server/net/ipv4.ts'
@@ -105,7 +107,7 @@ t.test('D3: a card with two addresses answers from the one that was asked', { ti
   await ip('address add 10.5.0.1/24 dev room4')
   await using running = await dhcpServer({ config: configOf({ interfaces: ['room4'], subnets: [side(4), side(5)] }) })
   t.equal(running.server.links[0]?.addresses.length, 2)
-  const native = await loadDeviceSockets()
+  const native = await loadDeviceSockets(systemClock)
   for (const n of [4, 5]) {
     const address = addr(`10.${n}.0.15`)
     await client.exec('ip', 'address', 'add', `${formatIpv4(address)}/24`, 'dev', 'eth0')
@@ -123,7 +125,7 @@ t.test('D3: a card with two addresses answers from the one that was asked', { ti
 t.test('sockets from systemd: the daemon serves two cards without native sockets', { timeout: 60_000 }, async (t) => {
   await using left = await room(6)
   await using right = await room(7)
-  const native = await loadDeviceSockets()
+  const native = await loadDeviceSockets(systemClock)
   if (!native) throw new Error('no native code')
   const directory = await temporaryDirectory(t)
   const config = path.join(directory, 'rootcast.yaml')

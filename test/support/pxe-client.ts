@@ -1,5 +1,6 @@
 // PXE firmware as the wire sees it: a socket in a client's network that asks, and hears every server.
 import dgram from 'node:dgram'
+import { systemClock } from '../../server/clock.ts'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../server/dhcp/packet.ts'
 import { loadDeviceSockets } from '../../server/net/device-socket.ts'
 import { formatIpv4 } from '../../server/net/ipv4.ts'
@@ -23,7 +24,7 @@ export class PxeClient implements Disposable {
 
   /** @param port 68, or 4011 to ask a boot server */
   static async open(namespace: Namespace, device: string, port: 68 | 4011): Promise<PxeClient> {
-    const sockets = await loadDeviceSockets()
+    const sockets = await loadDeviceSockets(systemClock)
     if (!sockets) throw new Error('koffi has no binary here')
     const fd = namespace.within(() => sockets.open({ device, address: 0, port, receiveBufferBytes: 65536 }))
     const socket = dgram.createSocket('udp4')

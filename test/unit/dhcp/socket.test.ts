@@ -1,6 +1,7 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
+import { systemClock } from '../../../server/clock.ts'
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '../../../server/dhcp/packet.ts'
 import { DHCP_DEFAULTS, NO_RESERVATIONS } from '../../../server/dhcp/settings.ts'
 import { loadDeviceSockets } from '../../../server/net/device-socket.ts'
@@ -323,5 +324,5 @@ t.test('mode off opens nothing', async (t) => {
 })
 
 t.test('native sockets are there on this machine, so that both ways were tried', async (t) => {
-  t.ok(await loadDeviceSockets())
+  t.ok(await loadDeviceSockets(systemClock))
 })

@@ -1,6 +1,7 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
+import { systemClock } from '../../../server/clock.ts'
 import { type CardEndpoint, CardSockets, type CardSocketsOptions } from '../../../server/net/card-sockets.ts'
 import { loadDeviceSockets } from '../../../server/net/device-socket.ts'
 import type { Ipv4 } from '../../../server/net/ipv4.ts'
@@ -51,7 +52,7 @@ async function open(options: Partial<CardSocketsOptions>) {
   return { port, sockets, next }
 }
 
-const native = await loadDeviceSockets()
+const native = await loadDeviceSockets(systemClock)
 
 for (const [how, options] of [
   ['by native code', { native }],

@@ -1,6 +1,7 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
+import { systemClock } from '../../../server/clock.ts'
 import type { CardEndpoint } from '../../../server/net/card-sockets.ts'
 import { Datagrams } from '../../../server/net/datagrams.ts'
 import { loadSocketCalls } from '../../../server/net/socket-calls.ts'
@@ -11,7 +12,7 @@ const LOOPBACK = addr('127.0.0.1')
 const calls = await loadSocketCalls()
 if (!calls) throw new Error('koffi has no binary here')
 const { openUdp } = calls
-const datagrams = new Datagrams(calls)
+const datagrams = new Datagrams(calls, systemClock)
 
 async function socketWithDescriptor() {
   const fd = openUdp({ address: '127.0.0.1', port: 0, bufferBytes: 1_000_000 })

@@ -1,13 +1,14 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
+import { systemClock } from '../../../server/clock.ts'
 import { type DeviceSockets, loadDeviceSockets } from '../../../server/net/device-socket.ts'
 import { parseIpv4 } from '../../../server/net/ipv4.ts'
 
 const LOOPBACK = parseIpv4('127.0.0.1') ?? 0
 
 async function native(): Promise<DeviceSockets> {
-  const sockets = await loadDeviceSockets()
+  const sockets = await loadDeviceSockets(systemClock)
   if (!sockets) throw new Error('koffi has no binary here')
   return sockets
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import { systemClock } from '../../../server/clock.ts'
 import { loadDeviceSockets } from '../../../server/net/device-socket.ts'
 import { takeHandedSockets } from '../../../server/net/handed-sockets.ts'
 
@@ -14,7 +15,7 @@ for (const { socket } of handed) socket.close()
 `
 
 t.test('sockets as systemd hands them over: from descriptor 3 on, named', async (t) => {
-  const native = await loadDeviceSockets()
+  const native = await loadDeviceSockets(systemClock)
   if (!native) throw new Error('no native code')
   const open = (address: number) => native.open({ device: 'lo', address, port: 0, receiveBufferBytes: 100_000 })
   // LISTEN_PID is the receiver's own, as after systemd's exec.

@@ -1,17 +1,18 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import t from 'tap'
 import { TurnBudget } from '../../../server/net/turn-budget.ts'
+import { FakeClock } from '../../fakes/clock.ts'
 
-t.test('so much in one turn, and as much again in the next', async (t) => {
-  const budget = new TurnBudget(100)
-  for (const spent of [60, 60]) {
-    t.equal(budget.isSpent, false)
-    budget.spend(spent)
+t.test('10 ms in one turn, and as much again in the next', async (t) => {
+  const clock = new FakeClock()
+  const budget = new TurnBudget(clock)
+  for (const turn of ['first', 'next']) {
+    const seen = [0, 9, 1, 5].map((ms) => {
+      clock.advance(ms)
+      return budget.isSpent
+    })
+    t.same(seen, [false, false, true, true], turn)
+    await turnOfTheLoop()
+    clock.advance(1000)
   }
-  t.equal(budget.isSpent, true)
-  await turnOfTheLoop()
-  budget.spend(99)
-  t.equal(budget.isSpent, false)
-  budget.spend(1)
-  t.equal(budget.isSpent, true)
 })

@@ -65,13 +65,19 @@ t.test('a socket that never runs dry leaves others their turn', async (t) => {
   const { port } = await openPort(native, { channelPorts: 'same' })
   let heard = 0
   let isGoingOn = true
+  let began = 0
   const inOneTurn = Promise.withResolvers<number>()
   const channel = await port.openChannel(
     { address: '127.0.0.1', port: port.port },
     {
       onDatagram() {
         heard += 1
-        if (heard === 1) setImmediate(() => inOneTurn.resolve(heard))
+        if (heard === 1) {
+          began = performance.now()
+          setImmediate(() => inOneTurn.resolve(heard))
+        }
+        // Others are kept waiting, however quick this machine is.
+        for (const end = performance.now() + 0.01; performance.now() < end; );
         if (isGoingOn) channel.send(sendable('again'), 0, 5, 5)
       },
       onError: (error) => t.fail(error.message)
@@ -81,7 +87,7 @@ t.test('a socket that never runs dry leaves others their turn', async (t) => {
   const count = await inOneTurn.promise
   isGoingOn = false
   t.ok(count > 64, `${count} in one turn`)
-  t.ok(count <= 16 * 64 + 32, `${count} in one turn`)
+  t.ok(count < 5000, `${count} in one turn, ${performance.now() - began} ms`)
   const before = heard
   await until(() => heard >= before + 64) // nothing of it is lost
   await port.close()
