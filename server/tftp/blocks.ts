@@ -131,13 +131,20 @@ export class BlockReader {
 
   /** Whether none of these blocks must be loaded first. What needs no disk is read now. */
   isReady(from: number, to: number): boolean {
-    const [first, last] = [this.#slabIndex(from), this.#slabIndex(to)]
-    const missing: number[] = []
-    for (let index = first; index <= last; index++) if (!this.#slabs.has(index)) missing.push(index)
-    if (missing.length === 0) return true
+    if (this.#hasAll(from, to)) return true
+    const last = this.#slabIndex(to)
     // The last that should be let go for those that are read: who lags behind would else never be sent both.
-    for (let index = first; index <= last; index++) this.#touch(index)
-    return missing.every((index) => !this.#loading.has(index) && this.#readNow(index))
+    for (let index = this.#slabIndex(from); index <= last; index++) this.#touch(index)
+    for (let index = this.#slabIndex(from); index <= last; index++) {
+      if (!this.#slabs.has(index) && (this.#loading.has(index) || !this.#readNow(index))) return false
+    }
+    return true
+  }
+
+  #hasAll(from: number, to: number): boolean {
+    const last = this.#slabIndex(to)
+    for (let index = this.#slabIndex(from); index <= last; index++) if (!this.#slabs.has(index)) return false
+    return true
   }
 
   #touch(index: number): void {
@@ -154,7 +161,7 @@ export class BlockReader {
   /** Reads on behind the caller's back, when what is to be sent now has left; a failure shows when the blocks are really wanted. */
   prefetch(from: number, to: number): void {
     const end = Math.min(to, this.blocks)
-    if (this.#slabs.has(this.#slabIndex(from)) && this.#slabs.has(this.#slabIndex(end))) return
+    if (this.#hasAll(from, end)) return
     afterOthers(() => {
       if (!this.isReady(from, end)) this.loadAll(from, end).catch(() => undefined)
     })
