@@ -1,10 +1,9 @@
 // Persist, then answer: leases go to the store in batches, and what hangs on a lease happens when it is on disk.
-import type { Clock, Timer } from '../clock.ts'
+import { afterOthers } from '../clock.ts'
 import type { Lease, LeaseStore } from './leases.ts'
 
 export interface LeaseWriterOptions {
   readonly store: LeaseStore
-  readonly clock: Clock
   /** The batch could not be saved, and nothing that waited for it happened. */
   onFailure(error: unknown): void
   /** After failures, one was saved. */
@@ -16,15 +15,10 @@ interface Waiting {
   readonly done: (saved: boolean) => void
 }
 
-// Many ACKs share one commit: those that come in within a millisecond, and all that come in during a commit.
-const GATHER_MS = 1
-const FULL_BATCH = 512
-
 export class LeaseWriter {
   readonly #options: LeaseWriterOptions
   #waiting: Waiting[] = []
   #saving: readonly Waiting[] = []
-  #timer: Timer | undefined
   #idle: (() => void)[] = []
   #isFailing = false
 
@@ -51,12 +45,14 @@ export class LeaseWriter {
     await this.#options.store.shift(ms)
   }
 
-  /** Saved in this order. `done` must not throw. */
+  /**
+   * Saved in this order. Many share one commit: those that were read together, and all that come in during a commit.
+   *
+   * @param done must not throw
+   */
   save(lease: Lease, done: (saved: boolean) => void): void {
     this.#waiting.push({ lease, done })
-    if (this.#saving.length > 0) return
-    if (this.#waiting.length >= FULL_BATCH) this.#flush()
-    else this.#timer ??= this.#options.clock.after(GATHER_MS, () => this.#flush())
+    if (this.size === 1) afterOthers(() => this.#flush())
   }
 
   /** Resolves when nothing is waiting any more. */
@@ -65,8 +61,6 @@ export class LeaseWriter {
   }
 
   #flush(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
     const batch = this.#waiting
     this.#waiting = []
     this.#saving = batch

@@ -161,7 +161,6 @@ class Server implements DhcpServer {
       leases &&
       new LeaseWriter({
         store: leases,
-        clock,
         onFailure: (error) => {
           if (this.savesLeases) options.log.error({ err: error }, `DHCP gives no new leases: ${whyUnsaved(error)}`)
         },

@@ -302,6 +302,7 @@ function sliceMs(t: Transfer): number {
  * on an idle way costs no time. All who share the queue see the same wait, and so come to the same spread.
  */
 function spreadAfter(t: Transfer, progress: number, isLoss: boolean): number {
+  if (t.spreadMs === 0 && !isLoss) return 0
   const waitMs = t.roundTripMs === undefined ? 0 : t.roundTripMs - t.leastMs
   const eased = t.spreadMs * 2 ** -(progress / t.terms.windowsize)
   if (waitMs >= QUEUE_FLOOR_MS && (isLoss || t.spreadMs > 0)) {

@@ -129,16 +129,16 @@ async function throughput(material: Material, scale: Scale, terms: Terms): Promi
 }
 
 async function underLoss(material: Material, scale: Scale, loss: number, windowsize: number): Promise<Comparison> {
-  const file = material.file('file-2m')
+  const file = material.file('file-10m')
   const all = tftpContenders(material, LOOPBACK)
   return compare(scale, {
     id: `loss-${loss * 100}-${windowName(windowsize)}`,
-    title: `${loss * 100} % loss each way, ${LOSS_CLIENTS} clients, 2 MB each, ${windowTitle(windowsize)}`,
+    title: `${loss * 100} % loss each way, ${LOSS_CLIENTS} clients, 10 MB each, ${windowTitle(windowsize)}`,
     metrics: UNDER_LOSS,
     contenders: windowsize === 1 ? all : all.filter(({ hasWindows }) => hasWindows),
     async run(contender, server) {
       using _loss = losing(loss)
-      const terms = { clients: LOSS_CLIENTS, blksize: 1428, windowsize, 'at-most': scale.extent === 'full' ? 40 : 6 }
+      const terms = { clients: LOSS_CLIENTS, blksize: 1428, windowsize, 'at-most': scale.extent === 'full' ? 40 : 10 }
       return await load(contender, server, file, terms)
     }
   })

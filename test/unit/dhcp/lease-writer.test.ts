@@ -1,7 +1,6 @@
 import t from 'tap'
 import { LeaseWriter } from '../../../server/dhcp/lease-writer.ts'
 import type { Lease, LeaseStore } from '../../../server/dhcp/leases.ts'
-import { FakeClock } from '../../fakes/clock.ts'
 import { BrokenLeaseStore, HangingLeaseStore, MemoryLeaseStore } from '../../fakes/lease-store.ts'
 
 const lease = (address: number): Lease => ({
@@ -16,27 +15,23 @@ const lease = (address: number): Lease => ({
 })
 
 function writing(store: LeaseStore) {
-  const clock = new FakeClock()
   const log: string[] = []
   const writer = new LeaseWriter({
     store,
-    clock,
     onFailure: (error) => log.push(`failed: ${error instanceof Error && error.message}`),
     onRecovery: () => log.push('recovered')
   })
   const save = (address: number) => writer.save(lease(address), (saved) => log.push(`${address} ${saved}`))
-  return { clock, log, writer, save }
+  return { log, writer, save }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 t.test('nothing is told before it is saved, and leases of one moment share a commit', async (t) => {
   const store = new MemoryLeaseStore()
-  const { clock, log, writer, save } = writing(store)
+  const { log, writer, save } = writing(store)
   for (const address of [1, 2, 3]) save(address)
   t.same([log, store.saves, writer.size], [[], 0, 3])
-  clock.advance(1)
-  t.same(log, [])
   await writer.idle()
   t.same([log, store.saves, writer.size], [['1 true', '2 true', '3 true'], 1, 0])
 })
@@ -44,7 +39,7 @@ t.test('nothing is told before it is saved, and leases of one moment share a com
 t.test('what comes in during a commit makes the next one', async (t) => {
   const commits: number[][] = []
   const release: (() => void)[] = []
-  const { clock, log, writer, save } = writing({
+  const { log, writer, save } = writing({
     shift: async () => {},
     save: (leases) => {
       commits.push(leases.map(({ address }) => address))
@@ -52,10 +47,10 @@ t.test('what comes in during a commit makes the next one', async (t) => {
     }
   })
   save(1)
-  clock.advance(1)
+  await settled()
   save(2)
   save(3)
-  clock.advance(1000)
+  await settled()
   t.same(commits, [[1]])
   release[0]?.()
   await settled()
@@ -65,42 +60,30 @@ t.test('what comes in during a commit makes the next one', async (t) => {
   t.same(log, ['1 true', '2 true', '3 true'])
 })
 
-t.test('a full batch waits for no timer', async (t) => {
-  const store = new MemoryLeaseStore()
-  const { writer, save } = writing(store)
-  for (let address = 0; address < 512; address += 1) save(address)
-  await writer.idle()
-  t.equal(store.saves, 1)
-})
-
 t.test('a store that refuses is no success, and the next lease is tried again', async (t) => {
-  const { clock, log, writer, save } = writing(new BrokenLeaseStore())
+  const { log, writer, save } = writing(new BrokenLeaseStore())
   save(1)
-  clock.advance(1)
   await writer.idle()
   save(2)
-  clock.advance(1)
   await writer.idle()
   t.same(log, ['failed: disk full', '1 false', 'failed: disk full', '2 false'])
 })
 
 t.test('a store that throws at once is a store that refuses', async (t) => {
-  const { clock, log, writer, save } = writing({
+  const { log, writer, save } = writing({
     shift: async () => {},
     save: () => {
       throw new Error('closed')
     }
   })
   save(1)
-  clock.advance(1)
   await writer.idle()
   t.same(log, ['failed: closed', '1 false'])
 })
 
 t.test('a store that never answers is told nothing twice, and nobody is told anything', async (t) => {
-  const { clock, log, writer, save } = writing(new HangingLeaseStore())
+  const { log, writer, save } = writing(new HangingLeaseStore())
   save(1)
-  clock.advance(60_000)
   await settled()
   t.same([log, writer.size], [[], 1])
 })
@@ -108,7 +91,7 @@ t.test('a store that never answers is told nothing twice, and nobody is told any
 t.test('when the store is well again, that is told once', async (t) => {
   const store = new MemoryLeaseStore()
   let full = true
-  const { clock, log, writer, save } = writing({
+  const { log, writer, save } = writing({
     shift: (ms) => store.shift(ms),
     save: async (leases) => {
       if (full) throw new Error('full')
@@ -117,7 +100,6 @@ t.test('when the store is well again, that is told once', async (t) => {
   })
   const saved = async (address: number) => {
     save(address)
-    clock.advance(1)
     await writer.idle()
     return writer.isFailing
   }
@@ -129,13 +111,11 @@ t.test('when the store is well again, that is told once', async (t) => {
 
 t.test('the clock is set while leases wait: all of them move, once', async (t) => {
   const store = new MemoryLeaseStore()
-  const { clock, writer, save } = writing(store)
+  const { writer, save } = writing(store)
   save(1)
-  clock.advance(1)
   await writer.idle()
   save(2)
   await writer.shift(5000)
-  clock.advance(1)
   await writer.idle()
   t.match(
     [...store.byAddress.values()],
