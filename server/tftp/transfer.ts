@@ -305,7 +305,7 @@ function spreadAfter(t: Transfer, progress: number, isLoss: boolean): number {
   if (t.spreadMs === 0 && !isLoss) return 0
   const waitMs = t.roundTripMs === undefined ? 0 : t.roundTripMs - t.leastMs
   const eased = t.spreadMs * 2 ** -(progress / t.terms.windowsize)
-  if (waitMs >= QUEUE_FLOOR_MS && (isLoss || t.spreadMs > 0)) {
+  if (waitMs >= QUEUE_FLOOR_MS) {
     const grown = isLoss ? Math.min(MOST_SPREAD_PER_WAIT * waitMs, SPREAD_GROWTH * t.spreadMs) : 0
     return Math.min(MAX_SPREAD_MS, Math.max(SPREAD_PER_WAIT * waitMs, eased, grown))
   }

@@ -51,13 +51,21 @@ t.test('what comes in during a commit makes the next one', async (t) => {
   save(2)
   save(3)
   await settled()
-  t.same(commits, [[1]])
+  t.same([commits, log], [[[1]], []])
   release[0]?.()
   await settled()
   t.same([commits, log], [[[1], [2, 3]], ['1 true']])
   release[1]?.()
   await writer.idle()
   t.same(log, ['1 true', '2 true', '3 true'])
+})
+
+t.test('however many leases one moment has, they share a commit', async (t) => {
+  const store = new MemoryLeaseStore()
+  const { writer, save } = writing(store)
+  for (let address = 0; address < 512; address += 1) save(address)
+  await writer.idle()
+  t.equal(store.saves, 1)
 })
 
 t.test('a store that refuses is no success, and the next lease is tried again', async (t) => {
