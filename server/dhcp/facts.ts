@@ -78,7 +78,7 @@ export function asksFor(facts: Facts, code: number): boolean {
   return facts.parameterList?.includes(code) ?? false
 }
 
-const NO_ADDRESS = /^(00:)*00$/
+const NO_ADDRESS = '00:00:00:00:00:00'
 
 function macOf({ htype, chaddr }: DhcpPacket): Mac | undefined {
   return htype === 1 && chaddr.length === 17 ? chaddr : undefined
@@ -86,7 +86,7 @@ function macOf({ htype, chaddr }: DhcpPacket): Mac | undefined {
 
 export function identityOf(packet: DhcpPacket): Facts['identity'] {
   const mac = macOf(packet)
-  if (mac !== undefined && !NO_ADDRESS.test(mac)) return mac
+  if (mac !== undefined && mac !== NO_ADDRESS) return mac
   if (mac === undefined && packet.chaddr !== '') return `${packet.htype.toString(16)}-${packet.chaddr}`
   const clientId = hexOf(packet.options.get(OPTION.clientId))
   return clientId === undefined ? undefined : `id-${clientId}` // RFC 4390: IPoIB sends no hardware address

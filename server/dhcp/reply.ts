@@ -53,19 +53,31 @@ export function replyPacket(input: ReplyInput): DhcpPacket {
     addRaw(options, subnet.options, grantsLease)
   }
   addRaw(options, boot?.options, grantsLease)
-  options.set(OPTION.messageType, u8(input.messageType))
-  options.set(OPTION.serverId, ipv4(input.serverId))
+  options.set(OPTION.messageType, MESSAGE_TYPES[input.messageType] ?? u8(input.messageType))
+  options.set(OPTION.serverId, serverIdOf(input.serverId))
   if (boot && options.has(OPTION.vendorClass)) echo(options, request, OPTION.clientUuid)
   echo(options, request, OPTION.clientId) // RFC 6842
   if (request.giaddr !== 0) echo(options, request, OPTION.relayAgent) // RFC 3046 §2.2
-  return {
-    ...header(request),
-    ciaddr: input.yiaddr === 0 || request.ciaddr !== 0 ? request.ciaddr : 0,
+  const { flags, ciaddr } = request
+  return replyTo(request, {
+    flags,
+    ciaddr,
     yiaddr: input.yiaddr,
     siaddr: boot?.siaddr ?? 0,
     file: boot?.file ?? '',
     options
-  }
+  })
+}
+
+/** Made once, for one is in each reply. */
+const MESSAGE_TYPES = Array.from({ length: 9 }, (_, type) => u8(type))
+
+/** The last one: most servers have but one. */
+let serverId = { address: 0, value: ipv4(0) }
+
+function serverIdOf(address: Ipv4): Uint8Array {
+  if (serverId.address !== address) serverId = { address, value: ipv4(address) }
+  return serverId.value
 }
 
 export function nakPacket(request: DhcpPacket, serverId: Ipv4, why: string): DhcpPacket {
@@ -75,16 +87,32 @@ export function nakPacket(request: DhcpPacket, serverId: Ipv4, why: string): Dhc
     [OPTION.message, text(why)]
   ])
   echo(options, request, OPTION.clientId)
-  if (request.giaddr === 0) return { ...header(request), options }
-  echo(options, request, OPTION.relayAgent)
+  if (request.giaddr !== 0) echo(options, request, OPTION.relayAgent)
   // RFC 2131 §4.3.2: the client may have no usable address, so the relay agent must broadcast it.
-  return { ...header(request), flags: request.flags | BROADCAST_FLAG, options }
+  const flags = request.giaddr === 0 ? request.flags : request.flags | BROADCAST_FLAG
+  return replyTo(request, { flags, ciaddr: 0, yiaddr: 0, siaddr: 0, file: '', options })
 }
 
-function header(request: DhcpPacket): Omit<DhcpPacket, 'options'> {
-  const { htype, xid, flags, giaddr, chaddr } = request
-  const none = { hops: 0, secs: 0, ciaddr: 0, yiaddr: 0, siaddr: 0, sname: '', file: '' }
-  return { op: 'reply', htype, xid, flags, giaddr, chaddr, ...none }
+type Given = Pick<DhcpPacket, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file' | 'options'>
+
+function replyTo({ htype, xid, giaddr, chaddr }: DhcpPacket, given: Given): DhcpPacket {
+  const { flags, ciaddr, yiaddr, siaddr, file, options } = given
+  return {
+    op: 'reply',
+    htype,
+    hops: 0,
+    xid,
+    secs: 0,
+    flags,
+    ciaddr,
+    yiaddr,
+    siaddr,
+    giaddr,
+    chaddr,
+    sname: '',
+    file,
+    options
+  }
 }
 
 function echo(options: Map<number, Uint8Array>, request: DhcpPacket, code: number): void {

@@ -54,6 +54,8 @@ function openFile(path: string): DatabaseSync {
     sqlite.exec('pragma journal_mode = wal')
     // Commits are synced by DurableDialect; with NORMAL what SQLite itself syncs keeps the file whole in a power cut.
     sqlite.exec('pragma synchronous = normal')
+    // Nor does a change of many rows wait for a file in /var/tmp, which may be full or read-only when stateDir is not.
+    sqlite.exec('pragma temp_store = memory')
     return sqlite
   } catch (error) {
     sqlite.close()

@@ -19,7 +19,7 @@ export class Reader {
   readonly #bytes: Buffer
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   get remaining(): number {
@@ -27,25 +27,25 @@ export class Reader {
   }
 
   bytes(length: number, field: string): Buffer {
-    const start = this.#pass(length, field)
+    const start = this.pass(length, field)
     return this.#bytes.subarray(start, this.#at)
   }
 
   u8(field: string): number {
-    return this.#bytes.readUInt8(this.#pass(1, field))
+    return this.#bytes.readUInt8(this.pass(1, field))
   }
 
   u16(field: string): number {
-    return this.#bytes.readUInt16BE(this.#pass(2, field))
+    return this.#bytes.readUInt16BE(this.pass(2, field))
   }
 
   u32(field: string): number {
-    return this.#bytes.readUInt32BE(this.#pass(4, field))
+    return this.#bytes.readUInt32BE(this.pass(4, field))
   }
 
   /** A fixed-width field that holds text up to its first NUL. */
   text(length: number, field: string): string {
-    const start = this.#pass(length, field)
+    const start = this.pass(length, field)
     const end = this.#bytes.indexOf(0, start)
     return this.#bytes.toString('latin1', start, end === -1 || end > this.#at ? this.#at : end)
   }
@@ -63,8 +63,8 @@ export class Reader {
     return new MalformedPacket(field, this.#at)
   }
 
-  /** Where it began. */
-  #pass(length: number, field: string): number {
+  /** Goes on behind a field; where that begins. */
+  pass(length: number, field: string): number {
     if (length > this.remaining) throw this.malformed(field)
     const start = this.#at
     this.#at += length

@@ -36,7 +36,15 @@ async function prepare(material: Material, settings: RootcastSettings): Promise<
   const config = path.join(directory, 'rootcast.yaml')
   writeFileSync(config, stringify(configuration(material, settings)))
   const command = {
-    command: [process.execPath, path.join(ROOT, 'server/main.js'), 'serve', '--config', config],
+    // As config/rootcast.service does.
+    command: [
+      process.execPath,
+      '--max-semi-space-size=2',
+      path.join(ROOT, 'server/main.js'),
+      'serve',
+      '--config',
+      config
+    ],
     ready: [{ protocol: 'tcp', port: ADMIN_PORT }]
   } as const
   if (settings.boots) await assignImage(command, directory)
