@@ -12,7 +12,7 @@ setFlagsFromString('--heap-growing-percent=33')
 const isToldHowMuch = process.execArgv.some((argument) => argument.startsWith('--max-semi-space-size'))
 if (!isToldHowMuch) setFlagsFromString('--semi-space-growth-factor=1')
 // V8 may come to place lists that live long among the old objects from the start. A list of what waits for the disk, dead there,
-// keeps all that it held until old objects are collected, which then happens several times a second, for tens of ms each.
+// keeps all that it held until old objects are collected, which may then happen several times a second.
 setFlagsFromString('--no-allocation-site-pretenuring')
 // Stripped sources are kept, so that the stripper need not be loaded.
 // Never in /tmp, where Node would put it: whoever can write there could have us run their code.

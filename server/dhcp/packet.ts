@@ -5,7 +5,9 @@ import { OPTION } from './registry.ts'
 
 const HEADER_LENGTH = 240
 const MAGIC_COOKIE = 0x63825363
+const SNAME_START = 44
 const SNAME_LENGTH = 64
+const FILE_START = 108
 const FILE_LENGTH = 128
 const MIN_LENGTH = 300 // RFC 951 and RFC 1542 §2.1: some relays and U-Boot drop anything shorter
 const LONGEST_CHUNK = 255
@@ -69,8 +71,8 @@ export function decodeDhcp(datagram: Uint8Array): DhcpPacket {
   const siaddr = r.u32('siaddr')
   const giaddr = r.u32('giaddr')
   const chaddr = hexPairs(bytes, r.pass(16, 'chaddr'), hlen)
-  const snameAt = r.pass(SNAME_LENGTH, 'sname')
-  const fileAt = r.pass(FILE_LENGTH, 'file')
+  const sname = r.text(SNAME_LENGTH, 'sname')
+  const file = r.text(FILE_LENGTH, 'file')
   if (r.u32('magic cookie') !== MAGIC_COOKIE) throw r.malformed('magic cookie')
 
   const options = new Map<number, Uint8Array>()
@@ -80,8 +82,8 @@ export function decodeDhcp(datagram: Uint8Array): DhcpPacket {
   // RFC 3396 §5: the parts of a long option are joined in the order options, file, sname.
   const fileUsed = (overload & FILE_HOLDS_OPTIONS) !== 0
   const snameUsed = (overload & SNAME_HOLDS_OPTIONS) !== 0
-  if (fileUsed) readOptions(bytes, fileAt, FILE_LENGTH, options)
-  if (snameUsed) readOptions(bytes, snameAt, SNAME_LENGTH, options)
+  if (fileUsed) readOptions(bytes, FILE_START, FILE_LENGTH, options)
+  if (snameUsed) readOptions(bytes, SNAME_START, SNAME_LENGTH, options)
   options.delete(OPTION.overload)
   return {
     op: op === 1 ? 'request' : 'reply',
@@ -95,8 +97,8 @@ export function decodeDhcp(datagram: Uint8Array): DhcpPacket {
     siaddr,
     giaddr,
     chaddr,
-    sname: snameUsed ? '' : text(bytes, snameAt, SNAME_LENGTH),
-    file: fileUsed ? '' : text(bytes, fileAt, FILE_LENGTH),
+    sname: snameUsed ? '' : sname,
+    file: fileUsed ? '' : file,
     options
   }
 }
@@ -116,12 +118,6 @@ function readOptions(bytes: Buffer, start: number, fieldLength: number, options:
     const earlier = options.get(code)
     options.set(code, earlier ? Buffer.concat([earlier, value]) : value)
   }
-}
-
-function text(bytes: Buffer, start: number, fieldLength: number): string {
-  if (bytes[start] === 0) return ''
-  const end = bytes.indexOf(0, start)
-  return bytes.toString('latin1', start, end === -1 ? start + fieldLength : Math.min(end, start + fieldLength))
 }
 
 const PAIRS = Buffer.alloc(3 * 16, ':')
@@ -179,9 +175,10 @@ interface Area {
 function encodeOverloaded(packet: DhcpPacket, codes: readonly number[], maxLength: number): Buffer {
   const main: Area = { start: HEADER_LENGTH, bytes: Buffer.alloc(maxLength - HEADER_LENGTH), bit: 0, used: 3 }
   const areas = [main]
-  if (packet.file === '') areas.push({ start: 108, bytes: Buffer.alloc(FILE_LENGTH), bit: FILE_HOLDS_OPTIONS, used: 0 })
+  if (packet.file === '')
+    areas.push({ start: FILE_START, bytes: Buffer.alloc(FILE_LENGTH), bit: FILE_HOLDS_OPTIONS, used: 0 })
   if (packet.sname === '')
-    areas.push({ start: 44, bytes: Buffer.alloc(SNAME_LENGTH), bit: SNAME_HOLDS_OPTIONS, used: 0 })
+    areas.push({ start: SNAME_START, bytes: Buffer.alloc(SNAME_LENGTH), bit: SNAME_HOLDS_OPTIONS, used: 0 })
   // What no other area could hold has the first choice of this one, behind what stands first anyway.
   const isLarge = (code: number): boolean => (packet.options.get(code)?.length ?? 0) > FILE_LENGTH - 3
   const turn = (code: number): number => (rank(code) < 0 ? 0 : isLarge(code) ? 1 : 2)
@@ -230,8 +227,8 @@ function writeHeader(out: Buffer, p: DhcpPacket): void {
   out.writeUInt32BE(p.giaddr, 24)
   for (let i = 0; i < p.chaddr.length; i += 3)
     out[28 + i / 3] = (hexDigit(p.chaddr, i) << 4) | hexDigit(p.chaddr, i + 1)
-  if (p.sname !== '') out.write(p.sname, 44, 'latin1')
-  if (p.file !== '') out.write(p.file, 108, 'latin1')
+  if (p.sname !== '') out.write(p.sname, SNAME_START, 'latin1')
+  if (p.file !== '') out.write(p.file, FILE_START, 'latin1')
   out.writeUInt32BE(MAGIC_COOKIE, 236)
 }
 

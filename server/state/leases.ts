@@ -7,7 +7,7 @@ import type { Database } from './database.ts'
 import type { LeaseRow } from './tables.ts'
 import { Turns } from './turns.ts'
 
-/** SQLite takes longer for each row of a longer statement. */
+/** Rows of one statement, at most. */
 const ROWS_AT_ONCE = 16
 
 interface Batch {
@@ -68,7 +68,7 @@ export class StoredLeases implements LeaseStore {
     return { leases, saved }
   }
 
-  /** A statement by itself is all or nothing, as a transaction is, and takes less than half its time. */
+  /** A statement by itself is all or nothing, as a transaction is. */
   async #write(leases: readonly Lease[]): Promise<void> {
     if (leases.length === 0) return
     if (leases.length <= ROWS_AT_ONCE) {

@@ -46,6 +46,7 @@ export class Reader {
   /** A fixed-width field that holds text up to its first NUL. */
   text(length: number, field: string): string {
     const start = this.pass(length, field)
+    if (this.#bytes[start] === 0) return ''
     const end = this.#bytes.indexOf(0, start)
     return this.#bytes.toString('latin1', start, end === -1 || end > this.#at ? this.#at : end)
   }
